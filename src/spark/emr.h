@@ -1,0 +1,57 @@
+/* emr: a job run of EMR on EKS -> Kubernetes objects: EMR's precedence, classifications, names, labels and environment on top of
+ * plan.h. Pure, any thread; all results live in the arena. Called by jobs/launch.
+ *
+ * Contract with the pod's start (ember-run): a driver whose entry point is s3:// has EMBER_ENTRY_POINT_URI=s3://bucket/key and the
+ * argument local:///opt/ember/entry/BASENAME; EMBER_FETCH has lines "s3://bucket/key=/opt/ember/fetch/BASENAME" for --py-files,
+ * --jars, --files and --archives. Both are downloaded to these paths with the run's credentials before Spark starts. */
+#pragma once
+#include "spark/plan.h"
+#include "spark/release.h"
+
+struct spark_emr_input {
+    struct slice job_run_id;
+    int attempt;                               /* 1.. */
+    struct slice virtual_cluster_id;
+    struct slice namespace_;
+    struct slice name;                         /* of the job run; empty or absent: the run id */
+    struct slice release_label;
+    const struct slice *installed;             /* installed Spark versions, "3.5.9" */
+    size_t installed_count;
+    enum spark_release_policy release_policy;
+    const struct json *job_driver;             /* StartJobRun's jobDriver */
+    const struct json *configuration_overrides;/* StartJobRun's configurationOverrides; NULL: none */
+    const struct json *tags;                   /* object of strings; NULL: none. Kept off the pods: AWS tags are no Kubernetes labels */
+    struct slice driver_master;                /* https://kubernetes.default.svc:6443 */
+    struct slice driver_service_account;       /* empty: the namespace's default */
+    struct slice executor_service_account;
+    struct slice aws_endpoint;                 /* http://127.0.0.1:4567; absent: AWS's own */
+    struct slice region;
+    struct slice account;
+    struct slice role_arn;
+    struct slice credentials_secret;           /* Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; absent: none */
+    int64_t submit_time_ms;
+    struct spark_files read;                   /* pod templates and --properties-file; may be all NULL */
+};
+
+struct spark_emr_plan {
+    struct slice application_id;               /* spark-<job-run-id> */
+    struct slice pod_name, service_name, conf_map_name, network_policy_name;
+    struct spark_release_choice release;
+    struct json *pod, *service, *conf_map;     /* the service and maps have no owner yet: spark_object_set_owner */
+    struct json *network_policy;               /* NULL for 3.x */
+    struct json *others;                       /* array, may be empty: further objects, each with kind and metadata.name */
+    struct slice *notes;                       /* lines for the control log */
+    size_t note_count;
+    int64_t job_start_timeout_s;               /* from the driver pod's creation */
+    struct spark_conf conf;                    /* effective, with sources */
+};
+
+/* Errors (all become a FAILED run with failureReason VALIDATION_ERROR, USER_ERROR for what spark-submit itself would refuse):
+ * ERR_NOT_FOUND (ResourceNotFoundException) unknown release; ERR_INVALID "Classification <c> not supported.", Spark's texts, … */
+struct err *spark_emr_plan(struct arena *arena, const struct spark_emr_input *input, struct spark_emr_plan *ret_plan) NODISCARD;
+
+/* The names of a run's objects alone, as spark_emr_plan gives them (for deletion without planning again). */
+struct spark_emr_names {
+    struct slice application_id, pod_name, service_name, conf_map_name, network_policy_name;
+};
+void spark_emr_names(struct arena *arena, struct slice job_run_id, int attempt, struct spark_emr_names *ret_names);
