@@ -14,10 +14,6 @@
 struct registry;
 struct registry_tx; /* valid inside the closure only */
 
-struct label {
-    struct slice key, value;
-};
-
 /* One version of one object. Everything points into its own storage. Immutable but for the count. */
 struct object {
     struct slice resource;       /* "pods" */
@@ -27,10 +23,9 @@ struct object {
     int64_t revision;            /* metadata.resourceVersion of this version */
     struct slice text;           /* the whole object as compact JSON; kind and apiVersion come first */
     struct slice item;           /* the members behind kind and apiVersion, and the closing brace: an item of a list is "{" + item */
-    const struct label *labels;  /* metadata.labels */
-    size_t label_count;
-    const struct label *fields;  /* what field selectors may ask for, besides metadata.name and .namespace: "status.phase" -> "Running" */
-    size_t field_count;
+    /* What selectors look at, as a small tree: metadata.{name,namespace,labels} and the scalar members of the first two levels
+     * (spec.nodeName, status.phase, involvedObject.uid, …). Never to be changed. */
+    const struct json *index;
     const struct slice *owner_uids;
     size_t owner_count;
     bool deleting;               /* metadata.deletionTimestamp is set */
@@ -43,7 +38,8 @@ void object_unrefp(struct object **object);
 /* A tree of one's own, free to be changed. */
 struct json *object_json(struct arena *arena, const struct object *object);
 struct slice object_label(const struct object *object, struct slice key); /* absent: SLICE_NONE */
-struct slice object_field(const struct object *object, struct slice path); /* absent: SLICE_NONE */
+/* object_field(pod, "status", "phase"): text of index.status.phase; absent: SLICE_NONE. */
+struct slice object_field(const struct object *object, const char *section, const char *member);
 
 /* ---- open ---- */
 
@@ -129,6 +125,12 @@ struct err *registry_tx_update(struct registry_tx *tx, struct slice resource, st
 struct err *registry_tx_delete(struct registry_tx *tx, struct slice resource, struct slice namespace_name, struct slice name,
                                const struct delete_options *options, struct delete_result *ret_result) NODISCARD;
 
+/* Server-side apply: the body that manager applied last to the object with this uid; NULL: none. Forgotten with the object. */
+struct err *registry_tx_applied(struct registry_tx *tx, struct slice uid, struct slice manager, struct json **ret_body) NODISCARD;
+struct err *registry_tx_set_applied(struct registry_tx *tx, struct slice uid, struct slice manager, const struct json *body) NODISCARD;
+/* Every manager of the object: an array of {"manager": M, "applied": BODY}. */
+struct err *registry_tx_managers(struct registry_tx *tx, struct slice uid, struct json **ret_managers) NODISCARD;
+
 /* ---- events ---- */
 
 enum registry_event_type { REGISTRY_ADDED, REGISTRY_MODIFIED, REGISTRY_DELETED };
@@ -142,7 +144,8 @@ struct registry_event {
  * registry, never wait. */
 typedef void (*registry_event_fn)(void *ctx, const struct registry_event *event);
 struct registry_subscription;
-/* Everything after revision `after` (what registry_list returned), first from the history. resource absent: all resources.
+/* Everything after revision `after` (what registry_list returned), first what the history has (told in the caller's thread, before
+ * this returns), then what comes. resource absent: all resources.
  * ERR_LIMIT with code "Expired" (410) when the history no longer reaches back so far: list again. */
 struct err *registry_subscribe(struct registry *registry, struct slice resource, int64_t after, registry_event_fn fn, void *ctx,
                                struct registry_subscription **ret_subscription) NODISCARD;
