@@ -67,6 +67,9 @@ struct object_list {
 };
 /* namespace_name absent or empty: all namespaces. object_list_deinit drops the references. */
 void registry_list(struct registry *registry, struct slice resource, struct slice namespace_name, struct object_list *ret_list);
+/* The same as it was after that revision. ERR_LIMIT Expired; a revision of the future is ERR_INVALID. */
+struct err *registry_list_at(struct registry *registry, struct slice resource, struct slice namespace_name, int64_t revision,
+                             struct object_list *ret_list) NODISCARD;
 void object_list_deinit(struct object_list *list);
 /* All objects of every resource that name uid as an owner. */
 void registry_list_owned(struct registry *registry, struct slice uid, struct object_list *ret_list);
