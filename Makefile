@@ -14,7 +14,7 @@ build: setup ## build emberd, ember and ember-run into build/
 	tools/setup/build build
 
 debug: setup ## build them into build-debug/, checked by the address and undefined behaviour sanitizers
-	tools/setup/build build-debug --buildtype=debug -Doptimization=g -Db_sanitize=address,undefined -Dwerror=true
+	tools/setup/build build-debug -Ddebug=true -Doptimization=g -Db_sanitize=address,undefined -Dwerror=true
 
 pi: build ## start Ember, submit a Spark job to it and print what it computed
 	tools/pi
