@@ -1,0 +1,16 @@
+/* job_run: a job run as the services and the reconciler see it: ids, the wish to start and the wish to cancel. Everything that
+ * happens to a run afterwards is the reconciler's. Any thread. */
+#pragma once
+#include "jobs/job_run_state.h"
+#include "store/job_run.h"
+
+/* 19 chars of base32hex: (milliseconds << 16) | 15 random bits; sorts by time (reference: emr-on-eks.md section 1). */
+struct slice job_run_id_new(struct arena *arena, struct instant now);
+/* True for 1 to 64 of [0-9a-z], what the model allows. */
+bool job_run_id_is_well_formed(struct slice id);
+/* 25 chars of [0-9a-z]. */
+struct slice virtual_cluster_id_new(struct arena *arena);
+
+/* Moves a run that is PENDING, SUBMITTED or RUNNING to CANCEL_PENDING. ERR_NOT_FOUND; ERR_CONFLICT (no code) when it is in another
+ * state: the caller words it. Nudge the reconciler afterwards. */
+struct err *job_run_cancel(struct store *store, struct slice id, struct instant now) NODISCARD;

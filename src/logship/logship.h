@@ -1,0 +1,69 @@
+/* logship: the logs of job runs from the Kubernetes API to S3 and CloudWatch Logs, live while the run lives and whole before its final
+ * state. (This header is what jobs/ is written against.) Thread-safe; calls only record and wake, but for logship_check.
+ *
+ * Each container's stdout and stderr are spooled to SPOOL_DIR/RUN_ID/… with the progress of each sink beside them, so that after a
+ * crash shipping goes on where it was: nothing is lost, nothing is shipped twice. All requests are signed with the run's own key and go
+ * to the daemon's own endpoint like anybody's. Layout: emr-on-eks.md 6.1 and 6.2. */
+#pragma once
+#include "base/err.h"
+#include "k8s/client.h"
+
+struct arena;
+struct logship;
+
+struct logship_options {
+    struct slice spool_dir;
+    struct slice endpoint; /* http://127.0.0.1:4567 */
+    struct slice region;
+    /* Something changed for this run (a log ended, everything is shipped, shipping gave up). Must only enqueue. */
+    void (*changed)(void *ctx, struct slice job_run_id);
+    void *changed_ctx;
+};
+
+struct err *logship_start(const struct logship_options *options, struct logship **ret_ship) NODISCARD;
+void logship_stop(struct logship *ship); /* NULL is fine; what is spooled is shipped after the next start */
+
+struct logship_run {
+    struct slice job_run_id, virtual_cluster_id;
+    struct k8s_client *client;
+    struct slice namespace_;
+    struct slice access_key_id, secret_access_key, session_token;
+    struct slice log_uri;               /* s3MonitoringConfiguration.logUri, with or without final slash; absent: no S3 */
+    struct slice log_group_name;        /* cloudWatchMonitoringConfiguration; absent: no CloudWatch */
+    struct slice log_stream_name_prefix; /* absent: none */
+};
+
+/* EMR's pre-validation: writes <prefix>/<vc>/jobs/<run>/job-metadata.log to the bucket and one event to the stream of that name, making
+ * bucket, group and stream when missing. ERR_DENIED, ERR_NOT_FOUND, ERR_INVALID say in the message what can't be used and why;
+ * ERR_UNAVAILABLE: try again. Blocks, at most 20 s. */
+struct err *logship_check(struct logship *ship, const struct logship_run *run) NODISCARD;
+
+/* Registers a run (copies everything), or refreshes it; resumes from the spool when there is one. Idempotent. */
+struct err *logship_open(struct logship *ship, const struct logship_run *run) NODISCARD;
+
+/* What is known of one container of the run; level-triggered, idempotent, may come in any order. STARTED: it runs or has run, follow its
+ * log. ENDED: no more will be written, read to the end. A pod that is gone before its log was read: ENDED too (what was read counts). */
+enum logship_container_state { LOGSHIP_CONTAINER_STARTED, LOGSHIP_CONTAINER_ENDED };
+void logship_container(struct logship *ship, struct slice job_run_id, struct slice pod, struct slice container, enum logship_container_state state);
+
+/* A line of Ember's own submission log: control-logs/<run id>-submitter/stdout (or stderr). A time stamp is put in front. Lines told again
+ * after a crash may repeat. */
+void logship_control_line(struct logship *ship, struct slice job_run_id, struct slice stream, struct slice line);
+
+/* No further container will be told. From then on the state may become WHOLE. Idempotent. */
+void logship_finish(struct logship *ship, struct slice job_run_id);
+
+enum logship_state {
+    LOGSHIP_UNKNOWN,  /* not opened */
+    LOGSHIP_SHIPPING,
+    LOGSHIP_WHOLE,    /* finished, and every byte was acknowledged by every sink */
+    LOGSHIP_GIVEN_UP, /* a sink was away for more than 2 minutes after finish: *ret_trouble says which and why; shipping goes on in the background
+                         until logship_close */
+};
+enum logship_state logship_state(struct logship *ship, struct arena *arena, struct slice job_run_id, struct slice *ret_trouble);
+
+/* The last bytes (at most max_bytes, from a line's start) of a container's stream ("stdout", "stderr"); empty when there is nothing. */
+struct slice logship_tail(struct logship *ship, struct arena *arena, struct slice job_run_id, struct slice pod, struct slice stream, size_t max_bytes);
+
+/* Forgets the run and removes its spool. Idempotent. */
+void logship_close(struct logship *ship, struct slice job_run_id);

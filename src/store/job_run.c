@@ -1,0 +1,317 @@
+#include "store/job_run.h"
+#include "base/arena.h"
+
+struct insert {
+    struct arena *arena;
+    const struct job_run *row;
+    struct slice resource_arn, token, request_sha256, first_id;
+};
+
+static struct err *check_cluster(struct db_tx *tx, struct arena *arena, struct slice id)
+{
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "SELECT state FROM virtual_cluster WHERE id = ?", &stmt));
+    db_bind_text(stmt, 1, id);
+    TRY(db_step(stmt, &row));
+    if (!row)
+        return err_new(ERR_NOT_FOUND, "no virtual cluster %.*s", SLICE_ARG(id));
+    struct slice state = db_col_text(stmt, 0, arena);
+    if (!slice_eq(state, S("RUNNING")))
+        return err_code(ERR_CONFLICT, "VirtualClusterState", "%.*s", SLICE_ARG(state));
+    return NULL;
+}
+
+static struct err *add_event(struct db_tx *tx, struct slice id, struct instant at, struct slice event, struct slice from, struct slice to,
+                             struct slice details)
+{
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx, "INSERT INTO job_run_event(job_run_id, at, event, from_state, to_state, details) VALUES(?, ?, ?, ?, ?, ?)", &stmt));
+    db_bind_text(stmt, 1, id);
+    db_bind_i64(stmt, 2, at.ms);
+    db_bind_text(stmt, 3, event);
+    db_bind_text(stmt, 4, from);
+    db_bind_text(stmt, 5, to);
+    db_bind_text(stmt, 6, details);
+    return db_run(stmt);
+}
+
+static struct err *insert(struct db_tx *tx, void *arg)
+{
+    struct insert *c = arg;
+    const struct job_run *r = c->row;
+    TRY(client_token_claim(tx, c->arena, "StartJobRun", c->token, c->request_sha256, r->id, r->created_at, &c->first_id));
+    if (c->first_id.ptr)
+        return NULL;
+    TRY(check_cluster(tx, c->arena, r->virtual_cluster_id));
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx,
+                   "INSERT INTO job_run(id, virtual_cluster_id, name, state, execution_role_arn, release_label, job_driver,"
+                   " configuration_overrides, retry_max_attempts, client_token, created_by, created_at)"
+                   " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &stmt));
+    db_bind_text(stmt, 1, r->id);
+    db_bind_text(stmt, 2, r->virtual_cluster_id);
+    db_bind_text(stmt, 3, r->name);
+    db_bind_text(stmt, 4, r->state);
+    db_bind_text(stmt, 5, r->execution_role_arn);
+    db_bind_text(stmt, 6, r->release_label);
+    db_bind_text(stmt, 7, r->job_driver);
+    db_bind_text(stmt, 8, r->configuration_overrides);
+    db_bind_i64(stmt, 9, r->retry_max_attempts);
+    db_bind_text(stmt, 10, r->client_token);
+    db_bind_text(stmt, 11, r->created_by);
+    db_bind_i64(stmt, 12, r->created_at.ms);
+    TRY(db_run(stmt));
+    TRY(add_event(tx, r->id, r->created_at, S("START"), SLICE_NONE, r->state, SLICE_NONE));
+    return tags_insert(tx, c->resource_arn, r->tags);
+}
+
+struct err *store_job_run_insert(struct store *store, struct arena *arena, const struct job_run *row, struct slice resource_arn, struct slice token,
+                                 struct slice request_sha256, struct slice *ret_id)
+{
+    struct insert c = {.arena = arena, .row = row, .resource_arn = resource_arn, .token = token, .request_sha256 = request_sha256};
+    TRY(db_write(store_db(store), insert, &c));
+    *ret_id = c.first_id.ptr ? c.first_id : row->id;
+    return NULL;
+}
+
+/* Of job_run r and virtual_cluster v. */
+#define COLUMNS                                                                                                                \
+    "r.id, r.virtual_cluster_id, r.name, r.state, r.execution_role_arn, r.release_label, r.retry_max_attempts, r.client_token,"      \
+    " r.created_by, r.created_at, r.finished_at, r.failure_reason, r.state_details, r.attempt, r.launch_started_at,"                 \
+    " r.driver_created_at, r.driver_started_at, r.outcome, r.outcome_at, r.reaped, r.start_timeout_s, v.cluster, v.namespace"
+#define COLUMN_COUNT 23
+#define TABLES " FROM job_run r JOIN virtual_cluster v ON v.id = r.virtual_cluster_id "
+
+static struct job_run read_row(struct db_stmt *stmt, struct arena *arena)
+{
+    return (struct job_run){
+        .id = db_col_text(stmt, 0, arena),
+        .virtual_cluster_id = db_col_text(stmt, 1, arena),
+        .name = db_col_text(stmt, 2, arena),
+        .state = db_col_text(stmt, 3, arena),
+        .execution_role_arn = db_col_text(stmt, 4, arena),
+        .release_label = db_col_text(stmt, 5, arena),
+        .retry_max_attempts = db_col_i64(stmt, 6),
+        .client_token = db_col_text(stmt, 7, arena),
+        .created_by = db_col_text(stmt, 8, arena),
+        .created_at = {.ms = db_col_i64(stmt, 9)},
+        .finished_at = {.ms = db_col_i64(stmt, 10)},
+        .failure_reason = db_col_text(stmt, 11, arena),
+        .state_details = db_col_text(stmt, 12, arena),
+        .attempt = db_col_i64(stmt, 13),
+        .launch_started_at = {.ms = db_col_i64(stmt, 14)},
+        .driver_created_at = {.ms = db_col_i64(stmt, 15)},
+        .driver_started_at = {.ms = db_col_i64(stmt, 16)},
+        .outcome = db_col_text(stmt, 17, arena),
+        .outcome_at = {.ms = db_col_i64(stmt, 18)},
+        .reaped = db_col_i64(stmt, 19) != 0,
+        .start_timeout_s = db_col_i64(stmt, 20),
+        .cluster = db_col_text(stmt, 21, arena),
+        .namespace_ = db_col_text(stmt, 22, arena),
+    };
+}
+
+struct get {
+    struct arena *arena;
+    struct slice id;
+    struct job_run row;
+};
+
+static struct err *get(struct db_tx *tx, void *arg)
+{
+    struct get *c = arg;
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "SELECT " COLUMNS ", r.job_driver, r.configuration_overrides" TABLES "WHERE r.id = ?", &stmt));
+    db_bind_text(stmt, 1, c->id);
+    TRY(db_step(stmt, &row));
+    if (!row)
+        return err_new(ERR_NOT_FOUND, "no job run %.*s", SLICE_ARG(c->id));
+    c->row = read_row(stmt, c->arena);
+    c->row.job_driver = db_col_text(stmt, COLUMN_COUNT, c->arena);
+    c->row.configuration_overrides = db_col_text(stmt, COLUMN_COUNT + 1, c->arena);
+    return NULL;
+}
+
+struct err *store_job_run_get(struct store *store, struct arena *arena, struct slice id, struct job_run *ret_row)
+{
+    struct get c = {.arena = arena, .id = id};
+    TRY(db_read(store_db(store), get, &c));
+    *ret_row = c.row;
+    return NULL;
+}
+
+struct change {
+    const struct job_run_change *change;
+    bool changed;
+};
+
+static void bind_instant(struct db_stmt *stmt, int index, struct instant t)
+{
+    if (t.ms)
+        db_bind_i64(stmt, index, t.ms);
+    else
+        db_bind_null(stmt, index);
+}
+
+static struct err *change(struct db_tx *tx, void *arg)
+{
+    struct change *c = arg;
+    const struct job_run_change *h = c->change;
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx,
+                   "UPDATE job_run SET state = ifnull(?3, state), failure_reason = ifnull(?4, failure_reason),"
+                   " state_details = ifnull(?5, state_details), outcome = ifnull(?6, outcome), finished_at = ifnull(?7, finished_at),"
+                   " launch_started_at = ifnull(?8, launch_started_at), driver_created_at = ifnull(?9, driver_created_at),"
+                   " driver_started_at = ifnull(?10, driver_started_at), outcome_at = ifnull(?11, outcome_at),"
+                   " start_timeout_s = ifnull(nullif(?12, 0), start_timeout_s), reaped = max(reaped, ?13)"
+                   " WHERE id = ?1 AND state = ?2",
+                   &stmt));
+    db_bind_text(stmt, 1, h->id);
+    db_bind_text(stmt, 2, h->from);
+    db_bind_text(stmt, 3, h->to);
+    db_bind_text(stmt, 4, h->failure_reason);
+    db_bind_text(stmt, 5, h->state_details);
+    db_bind_text(stmt, 6, h->outcome);
+    bind_instant(stmt, 7, h->finished_at);
+    bind_instant(stmt, 8, h->launch_started_at);
+    bind_instant(stmt, 9, h->driver_created_at);
+    bind_instant(stmt, 10, h->driver_started_at);
+    bind_instant(stmt, 11, h->outcome_at);
+    db_bind_i64(stmt, 12, h->start_timeout_s);
+    db_bind_i64(stmt, 13, h->reaped ? 1 : 0);
+    TRY(db_run(stmt));
+    c->changed = db_changes(tx) == 1;
+    if (!c->changed || !h->to.ptr)
+        return NULL;
+    return add_event(tx, h->id, h->at, h->event, h->from, h->to, h->state_details);
+}
+
+struct err *store_job_run_change(struct store *store, const struct job_run_change *what, bool *ret_changed)
+{
+    struct change c = {.change = what};
+    TRY(db_write(store_db(store), change, &c));
+    *ret_changed = c.changed;
+    return NULL;
+}
+
+struct list {
+    struct arena *arena;
+    const struct job_run_filter *filter;
+    struct job_run_page page;
+};
+
+static bool state_wanted(const struct job_run_filter *f, struct slice state)
+{
+    for (size_t i = 0; i < f->state_count; i++) {
+        if (slice_eq(f->states[i], state))
+            return true;
+    }
+    return f->state_count == 0;
+}
+
+static struct err *list(struct db_tx *tx, void *arg)
+{
+    struct list *c = arg;
+    const struct job_run_filter *f = c->filter;
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx,
+                   "SELECT " COLUMNS TABLES "WHERE r.virtual_cluster_id = ?1 AND (?2 IS NULL OR r.id < ?2) AND (?3 IS NULL OR r.name = ?3)"
+                   " AND r.created_at > ?4 AND r.created_at < ?5 ORDER BY r.id DESC",
+                   &stmt));
+    db_bind_text(stmt, 1, f->virtual_cluster_id);
+    db_bind_text(stmt, 2, f->before_id);
+    db_bind_text(stmt, 3, f->name);
+    db_bind_i64(stmt, 4, f->created_after_set ? f->created_after.ms : INT64_MIN);
+    db_bind_i64(stmt, 5, f->created_before_set ? f->created_before.ms : INT64_MAX);
+    c->page.rows = ARENA_ARRAY(c->arena, (size_t)f->limit + 1, struct job_run);
+    for (bool row;;) {
+        TRY(db_step(stmt, &row));
+        if (!row)
+            return NULL;
+        if (!state_wanted(f, db_col_text(stmt, 3, c->arena)))
+            continue;
+        if ((int64_t)c->page.count == f->limit) {
+            c->page.more = true;
+            return NULL;
+        }
+        c->page.rows[c->page.count++] = read_row(stmt, c->arena);
+    }
+}
+
+struct err *store_job_run_list(struct store *store, struct arena *arena, const struct job_run_filter *filter, struct job_run_page *ret_page)
+{
+    struct list c = {.arena = arena, .filter = filter};
+    TRY(db_read(store_db(store), list, &c));
+    *ret_page = c.page;
+    return NULL;
+}
+
+struct ids {
+    struct arena *arena;
+    struct slice virtual_cluster_id; /* absent: all that are open */
+    struct open_run *runs;
+    struct slice *live;
+    size_t count, cap;
+};
+
+static struct err *list_open(struct db_tx *tx, void *arg)
+{
+    struct ids *c = arg;
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx, "SELECT count(*) FROM job_run WHERE reaped = 0", &stmt));
+    bool row;
+    TRY(db_step(stmt, &row));
+    c->cap = (size_t)db_col_i64(stmt, 0);
+    c->runs = ARENA_ARRAY(c->arena, c->cap + 1, struct open_run);
+    TRY(db_prepare(tx, "SELECT r.id, v.cluster" TABLES "WHERE r.reaped = 0 ORDER BY r.id", &stmt));
+    for (;;) {
+        TRY(db_step(stmt, &row));
+        if (!row || c->count == c->cap)
+            return NULL;
+        c->runs[c->count++] = (struct open_run){.id = db_col_text(stmt, 0, c->arena), .cluster = db_col_text(stmt, 1, c->arena)};
+    }
+}
+
+struct err *store_job_run_list_open(struct store *store, struct arena *arena, struct open_run **ret_runs, size_t *ret_count)
+{
+    struct ids c = {.arena = arena};
+    TRY(db_read(store_db(store), list_open, &c));
+    *ret_runs = c.runs;
+    *ret_count = c.count;
+    return NULL;
+}
+
+#define LIVE "state IN ('PENDING', 'SUBMITTED', 'RUNNING', 'CANCEL_PENDING')"
+
+static struct err *list_live(struct db_tx *tx, void *arg)
+{
+    struct ids *c = arg;
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "SELECT count(*) FROM job_run WHERE virtual_cluster_id = ? AND " LIVE, &stmt));
+    db_bind_text(stmt, 1, c->virtual_cluster_id);
+    TRY(db_step(stmt, &row));
+    c->cap = (size_t)db_col_i64(stmt, 0);
+    c->live = ARENA_ARRAY(c->arena, c->cap + 1, struct slice);
+    TRY(db_prepare(tx, "SELECT id FROM job_run WHERE virtual_cluster_id = ? AND " LIVE " ORDER BY id", &stmt));
+    db_bind_text(stmt, 1, c->virtual_cluster_id);
+    for (;;) {
+        TRY(db_step(stmt, &row));
+        if (!row || c->count == c->cap)
+            return NULL;
+        c->live[c->count++] = db_col_text(stmt, 0, c->arena);
+    }
+}
+
+struct err *store_job_run_list_live(struct store *store, struct arena *arena, struct slice virtual_cluster_id, struct slice **ret_ids,
+                                    size_t *ret_count)
+{
+    struct ids c = {.arena = arena, .virtual_cluster_id = virtual_cluster_id};
+    TRY(db_read(store_db(store), list_live, &c));
+    *ret_ids = c.live;
+    *ret_count = c.count;
+    return NULL;
+}

@@ -1,0 +1,78 @@
+/* job_run: the rows of job runs, what was asked (written once) and what is known of them (written by the reconciler alone, with
+ * compare-and-set on the state, each change of state in one transaction with its event row). */
+#pragma once
+#include "store/store.h"
+#include "store/tag.h"
+
+struct job_run {
+    struct slice id; /* 19 chars, sorts by time */
+    struct slice virtual_cluster_id;
+    struct slice name; /* absent when none was given */
+    struct slice state;
+    struct slice execution_role_arn;
+    struct slice release_label;
+    struct slice job_driver;              /* JSON as asked */
+    struct slice configuration_overrides; /* JSON, or absent */
+    int64_t retry_max_attempts;           /* 0: no retry policy was given */
+    struct slice client_token;
+    struct slice created_by; /* ARN */
+    struct instant created_at;
+    struct instant finished_at; /* ms 0: not yet */
+    struct slice failure_reason, state_details;
+    /* What the reconciler knows; ms 0: has not happened. */
+    int64_t attempt; /* 1.. */
+    struct instant launch_started_at; /* the first write to the cluster may have happened since then */
+    struct instant driver_created_at, driver_started_at;
+    struct slice outcome; /* JSON of jobs/outcome.h once the driver has ended; logs may still be on their way */
+    struct instant outcome_at;
+    int64_t start_timeout_s;
+    bool reaped; /* nothing of it is left in the cluster */
+    /* Joined in by get and list. */
+    struct slice cluster, namespace_;
+    struct tags tags;
+};
+
+/* As store_virtual_cluster_insert. The cluster must be RUNNING: else ERR_CONFLICT with code "VirtualClusterState" and its state as the
+ * message; ERR_NOT_FOUND when there is none. Records the event START. */
+struct err *store_job_run_insert(struct store *store, struct arena *arena, const struct job_run *row, struct slice resource_arn, struct slice token,
+                                 struct slice request_sha256, struct slice *ret_id) NODISCARD;
+struct err *store_job_run_get(struct store *store, struct arena *arena, struct slice id, struct job_run *ret_row) NODISCARD; /* ERR_NOT_FOUND */
+
+/* One step of a run. Absent slices and zero instants leave a fact as it is. */
+struct job_run_change {
+    struct slice id;
+    struct slice from;  /* the state it must have: else *ret_changed is false and nothing is written */
+    struct slice to;    /* absent: stays */
+    struct slice event; /* recorded when to is set */
+    struct slice failure_reason, state_details, outcome;
+    struct instant at, finished_at, launch_started_at, driver_created_at, driver_started_at, outcome_at;
+    int64_t start_timeout_s; /* 0: stays */
+    bool reaped;
+};
+struct err *store_job_run_change(struct store *store, const struct job_run_change *change, bool *ret_changed) NODISCARD;
+
+struct job_run_filter {
+    struct slice virtual_cluster_id;
+    const struct slice *states;
+    size_t state_count;
+    struct slice name; /* exact; absent: any */
+    bool created_after_set, created_before_set;
+    struct instant created_after, created_before;
+    struct slice before_id; /* page: runs older than this; absent: from the newest */
+    int64_t limit;
+};
+struct job_run_page {
+    struct job_run *rows; /* newest first, without jobDriver and configurationOverrides */
+    size_t count;
+    bool more;
+};
+struct err *store_job_run_list(struct store *store, struct arena *arena, const struct job_run_filter *filter, struct job_run_page *ret_page) NODISCARD;
+
+/* Runs that are not reaped, oldest first: what the reconciler looks after. */
+struct open_run {
+    struct slice id, cluster;
+};
+struct err *store_job_run_list_open(struct store *store, struct arena *arena, struct open_run **ret_runs, size_t *ret_count) NODISCARD;
+/* Runs of a virtual cluster that have no final state. */
+struct err *store_job_run_list_live(struct store *store, struct arena *arena, struct slice virtual_cluster_id, struct slice **ret_ids,
+                                    size_t *ret_count) NODISCARD;

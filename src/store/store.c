@@ -1,0 +1,68 @@
+#include "store/store.h"
+#include "base/arena.h"
+#include <stdlib.h>
+
+struct store {
+    struct db *db;
+};
+
+/* Forward only; a released row is never changed. */
+static const char *const MIGRATIONS[] = {
+    /* 1 */
+    "CREATE TABLE virtual_cluster ("
+    "  id TEXT PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, cluster TEXT NOT NULL, namespace TEXT NOT NULL,"
+    "  scheduler_configuration TEXT, created_at INTEGER NOT NULL, sequence INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX virtual_cluster_live ON virtual_cluster(cluster, namespace) WHERE state IN ('RUNNING','TERMINATING','ARRESTED');"
+    "CREATE UNIQUE INDEX virtual_cluster_order ON virtual_cluster(sequence);"
+    "CREATE TABLE job_run ("
+    "  id TEXT PRIMARY KEY, virtual_cluster_id TEXT NOT NULL REFERENCES virtual_cluster(id), name TEXT, state TEXT NOT NULL,"
+    "  execution_role_arn TEXT NOT NULL, release_label TEXT NOT NULL, job_driver TEXT NOT NULL, configuration_overrides TEXT,"
+    "  retry_max_attempts INTEGER NOT NULL DEFAULT 0, client_token TEXT, created_by TEXT NOT NULL, created_at INTEGER NOT NULL,"
+    "  finished_at INTEGER, failure_reason TEXT, state_details TEXT, attempt INTEGER NOT NULL DEFAULT 1,"
+    "  launch_started_at INTEGER, driver_created_at INTEGER, driver_started_at INTEGER, outcome TEXT, outcome_at INTEGER,"
+    "  reaped INTEGER NOT NULL DEFAULT 0, start_timeout_s INTEGER NOT NULL DEFAULT 900"
+    ") STRICT;"
+    "CREATE INDEX job_run_of_cluster ON job_run(virtual_cluster_id, id);"
+    "CREATE INDEX job_run_open ON job_run(id) WHERE reaped = 0;"
+    "CREATE TABLE job_run_event ("
+    "  sequence INTEGER PRIMARY KEY AUTOINCREMENT, job_run_id TEXT NOT NULL REFERENCES job_run(id), at INTEGER NOT NULL,"
+    "  event TEXT NOT NULL, from_state TEXT, to_state TEXT NOT NULL, details TEXT"
+    ") STRICT;"
+    "CREATE INDEX job_run_event_of_run ON job_run_event(job_run_id, sequence);"
+    "CREATE TABLE tag (resource TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (resource, key)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE client_token ("
+    "  operation TEXT NOT NULL, token TEXT NOT NULL, request_sha256 TEXT NOT NULL, resource_id TEXT NOT NULL, created_at INTEGER NOT NULL,"
+    "  PRIMARY KEY (operation, token)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX client_token_age ON client_token(created_at);"
+    "CREATE TABLE access_key ("
+    "  access_key_id TEXT PRIMARY KEY, secret TEXT NOT NULL, session_token TEXT, principal_arn TEXT NOT NULL, user_id TEXT NOT NULL,"
+    "  job_run_id TEXT UNIQUE, created_at INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID",
+};
+
+struct err *store_open(const char *path, struct store **ret_store)
+{
+    struct store *store = xcalloc(1, sizeof(*store));
+    struct err *e = db_open(path, MIGRATIONS, ARRAY_SIZE(MIGRATIONS), &store->db);
+    if (e) {
+        free(store);
+        return e;
+    }
+    *ret_store = store;
+    return NULL;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    db_close(store->db);
+    free(store);
+}
+
+struct db *store_db(struct store *store)
+{
+    return store->db;
+}

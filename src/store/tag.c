@@ -1,0 +1,135 @@
+#include "store/tag.h"
+#include "base/arena.h"
+
+#define CLIENT_TOKEN_KEPT_MS ((int64_t)24 * 3600 * 1000) /* emr-containers: remembered for a day */
+
+struct err *tags_insert(struct db_tx *tx, struct slice resource, struct tags tags)
+{
+    for (size_t i = 0; i < tags.count; i++) {
+        struct db_stmt *stmt;
+        TRY(db_prepare(tx, "INSERT INTO tag(resource, key, value) VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", &stmt));
+        db_bind_text(stmt, 1, resource);
+        db_bind_text(stmt, 2, tags.items[i].key);
+        db_bind_text(stmt, 3, tags.items[i].value.ptr ? tags.items[i].value : S(""));
+        TRY(db_run(stmt));
+    }
+    return NULL;
+}
+
+static struct err *count_tags(struct db_tx *tx, struct slice resource, size_t *ret_count)
+{
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "SELECT count(*) FROM tag WHERE resource = ?", &stmt));
+    db_bind_text(stmt, 1, resource);
+    TRY(db_step(stmt, &row));
+    *ret_count = row ? (size_t)db_col_i64(stmt, 0) : 0;
+    return NULL;
+}
+
+struct err *tags_read(struct db_tx *tx, struct arena *arena, struct slice resource, struct tags *ret_tags)
+{
+    size_t count;
+    TRY(count_tags(tx, resource, &count));
+    struct tags tags = {.items = ARENA_ARRAY(arena, count + 1, struct tag)};
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx, "SELECT key, value FROM tag WHERE resource = ? ORDER BY key", &stmt));
+    db_bind_text(stmt, 1, resource);
+    for (bool row;;) {
+        TRY(db_step(stmt, &row));
+        if (!row || tags.count == count)
+            break;
+        tags.items[tags.count++] = (struct tag){.key = db_col_text(stmt, 0, arena), .value = db_col_text(stmt, 1, arena)};
+    }
+    *ret_tags = tags;
+    return NULL;
+}
+
+struct call {
+    struct arena *arena;
+    struct slice resource;
+    struct tags tags;
+    size_t limit;
+    const struct slice *keys;
+    size_t key_count;
+};
+
+static struct err *get(struct db_tx *tx, void *arg)
+{
+    struct call *c = arg;
+    return tags_read(tx, c->arena, c->resource, &c->tags);
+}
+
+struct err *store_tags_get(struct store *store, struct arena *arena, struct slice resource, struct tags *ret_tags)
+{
+    struct call c = {.arena = arena, .resource = resource};
+    TRY(db_read(store_db(store), get, &c));
+    *ret_tags = c.tags;
+    return NULL;
+}
+
+static struct err *put(struct db_tx *tx, void *arg)
+{
+    struct call *c = arg;
+    size_t count;
+    TRY(tags_insert(tx, c->resource, c->tags));
+    TRY(count_tags(tx, c->resource, &count));
+    if (count > c->limit)
+        return err_new(ERR_LIMIT, "%zu tags, more than %zu", count, c->limit);
+    return NULL;
+}
+
+struct err *store_tags_put(struct store *store, struct slice resource, struct tags tags, size_t limit)
+{
+    struct call c = {.resource = resource, .tags = tags, .limit = limit};
+    return db_write(store_db(store), put, &c);
+}
+
+static struct err *drop(struct db_tx *tx, void *arg)
+{
+    struct call *c = arg;
+    for (size_t i = 0; i < c->key_count; i++) {
+        struct db_stmt *stmt;
+        TRY(db_prepare(tx, "DELETE FROM tag WHERE resource = ? AND key = ?", &stmt));
+        db_bind_text(stmt, 1, c->resource);
+        db_bind_text(stmt, 2, c->keys[i]);
+        TRY(db_run(stmt));
+    }
+    return NULL;
+}
+
+struct err *store_tags_remove(struct store *store, struct slice resource, const struct slice *keys, size_t count)
+{
+    struct call c = {.resource = resource, .keys = keys, .key_count = count};
+    return db_write(store_db(store), drop, &c);
+}
+
+struct err *client_token_claim(struct db_tx *tx, struct arena *arena, const char *operation, struct slice token, struct slice request_sha256,
+                               struct slice id, struct instant now, struct slice *ret_first_id)
+{
+    *ret_first_id = SLICE_NONE;
+    if (!token.ptr)
+        return NULL;
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "DELETE FROM client_token WHERE created_at < ?", &stmt));
+    db_bind_i64(stmt, 1, now.ms - CLIENT_TOKEN_KEPT_MS);
+    TRY(db_run(stmt));
+    TRY(db_prepare(tx, "SELECT resource_id, request_sha256 FROM client_token WHERE operation = ? AND token = ?", &stmt));
+    db_bind_text(stmt, 1, slice_from_cstr(operation));
+    db_bind_text(stmt, 2, token);
+    TRY(db_step(stmt, &row));
+    if (row) {
+        if (!slice_eq(db_col_text(stmt, 1, arena), request_sha256))
+            return err_code(ERR_CONFLICT, "ClientToken", "the client token %.*s was used with other parameters", SLICE_ARG(token));
+        *ret_first_id = db_col_text(stmt, 0, arena);
+        return NULL;
+    }
+    TRY(db_prepare(tx, "INSERT INTO client_token(operation, token, request_sha256, resource_id, created_at) VALUES(?, ?, ?, ?, ?)", &stmt));
+    db_bind_text(stmt, 1, slice_from_cstr(operation));
+    db_bind_text(stmt, 2, token);
+    db_bind_text(stmt, 3, request_sha256);
+    db_bind_text(stmt, 4, id);
+    db_bind_i64(stmt, 5, now.ms);
+    return db_run(stmt);
+}

@@ -1,0 +1,24 @@
+/* tag: tags of resources, by ARN. */
+#pragma once
+#include "store/store.h"
+
+struct tag {
+    struct slice key, value;
+};
+
+struct tags {
+    struct tag *items; /* by key */
+    size_t count;
+};
+
+struct err *store_tags_get(struct store *store, struct arena *arena, struct slice resource, struct tags *ret_tags) NODISCARD;
+/* Adds or replaces; ERR_LIMIT when the resource would have more than limit. */
+struct err *store_tags_put(struct store *store, struct slice resource, struct tags tags, size_t limit) NODISCARD;
+struct err *store_tags_remove(struct store *store, struct slice resource, const struct slice *keys, size_t count) NODISCARD;
+
+/* Inside a transaction of this folder. */
+struct err *tags_insert(struct db_tx *tx, struct slice resource, struct tags tags) NODISCARD;
+struct err *tags_read(struct db_tx *tx, struct arena *arena, struct slice resource, struct tags *ret_tags) NODISCARD;
+/* Idempotency inside a transaction: *ret_first_id is absent when token is new (and is then recorded for id). */
+struct err *client_token_claim(struct db_tx *tx, struct arena *arena, const char *operation, struct slice token, struct slice request_sha256,
+                               struct slice id, struct instant now, struct slice *ret_first_id) NODISCARD;
