@@ -41,12 +41,13 @@ struct spark_plan_input {
     const struct spark_file *hadoop_files; /* HADOOP_CONF_DIR's, for PREFIX-hadoop-config */
     size_t hadoop_file_count;
     struct spark_files read;        /* pod templates, driver credentials */
+    struct slice fetched_prefix;    /* file: URIs below it are made in the driver's container before Spark starts; absent: none */
 };
 
 struct spark_plan {
     struct json *pod;               /* without metadata.namespace, as Spark sends it */
     struct json *service;
-    struct json *network_policy;    /* NULL before 4.1 */
+    struct json *network_policy;    /* NULL before 4.3 */
     struct json *conf_map;          /* metadata.namespace is set */
     struct json *others;            /* array: Secrets, ConfigMaps, PersistentVolumeClaims; the order of creation is others, then conf_map */
     struct slice namespace_;

@@ -26,5 +26,6 @@ struct err *spark_release_find(struct slice label, struct slice *ret_version) NO
  * live in the arena. */
 struct err *spark_release_choose(struct arena *arena, struct slice label, const struct slice *installed, size_t installed_count,
                                  enum spark_release_policy policy, struct spark_release_choice *ret_choice) NODISCARD;
-/* All labels known, "emr-7.12.0", in order. */
-const struct slice *spark_release_labels(size_t *ret_count);
+/* The table, oldest first: label without its suffix ("emr-7.12.0") and Spark version. index < count. */
+size_t spark_release_count(void);
+void spark_release_get(size_t index, struct slice *ret_label, struct slice *ret_version);

@@ -23,13 +23,18 @@ enum spark_banned_classes {
     SPARK_BANNED_CLASSES_ALLOWED, /* our SQL job driver: the pod's own spark-submit runs them */
 };
 
+enum spark_defaults_rule {
+    SPARK_DEFAULTS_REPLACED, /* by a --properties-file, unless --load-spark-defaults is given: spark-submit's rule */
+    SPARK_DEFAULTS_KEPT,     /* always below a --properties-file: a release's own defaults */
+};
+
 struct spark_options_input {
     const struct slice *argv; /* without the program's name */
     size_t argc;
     struct slice spark_version;          /* "3.5.9"; 4.0 and later know more options */
-    const struct spark_conf *defaults;   /* spark-defaults.conf, already read, sources set; NULL: none */
-    struct slice defaults_file;          /* or as text, then source SPARK_CONF_APPLICATION; absent: none */
-    bool keep_defaults;                  /* true: defaults also count below a --properties-file (EMR's own defaults do) */
+    const struct spark_conf *defaults;   /* spark-defaults.conf, read, with sources; NULL: none */
+    enum spark_defaults_rule defaults_rule;
+    const struct spark_conf *forced;     /* beats everything, options too; a note tells of each value it replaces. NULL: none */
     struct spark_files files;
     const struct spark_env *env;         /* the submitter's environment, as far as it matters */
     size_t env_count;

@@ -1,0 +1,129 @@
+#include "spark/conf.h"
+#include "spark/notes_internal.h"
+
+#include <string.h>
+
+void spark_conf_init(struct spark_conf *conf, struct arena *arena)
+{
+    *conf = (struct spark_conf){.arena = arena};
+}
+
+static struct spark_conf_entry *find(const struct spark_conf *conf, struct slice key, uint64_t hash)
+{
+    for (struct spark_conf_entry *e = conf ? conf->first : NULL; e; e = e->next)
+        if (e->hash == hash && slice_eq(e->key, key))
+            return e;
+    return NULL;
+}
+
+static void append(struct spark_conf *conf, struct slice key, uint64_t hash, struct slice value, enum spark_conf_source source)
+{
+    struct spark_conf_entry *e = ARENA_NEW(conf->arena, struct spark_conf_entry);
+    *e = (struct spark_conf_entry){
+        .key = slice_dup(conf->arena, key), .value = slice_dup(conf->arena, value), .source = source, .hash = hash};
+    if (conf->last)
+        conf->last->next = e;
+    else
+        conf->first = e;
+    conf->last = e;
+    conf->count++;
+}
+
+void spark_conf_set(struct spark_conf *conf, struct slice key, struct slice value, enum spark_conf_source source)
+{
+    if (!value.ptr)
+        value = S("");
+    uint64_t hash = slice_hash(key);
+    struct spark_conf_entry *e = find(conf, key, hash);
+    if (!e) {
+        append(conf, key, hash, value, source);
+        return;
+    }
+    e->value = slice_dup(conf->arena, value);
+    e->source = source;
+}
+
+void spark_conf_set_if_missing(struct spark_conf *conf, struct slice key, struct slice value, enum spark_conf_source source)
+{
+    if (!find(conf, key, slice_hash(key)))
+        spark_conf_set(conf, key, value, source);
+}
+
+const struct spark_conf_entry *spark_conf_find(const struct spark_conf *conf, struct slice key)
+{
+    return find(conf, key, slice_hash(key));
+}
+
+struct slice spark_conf_get(const struct spark_conf *conf, const char *key)
+{
+    const struct spark_conf_entry *e = spark_conf_find(conf, slice_from_cstr(key));
+    return e ? e->value : SLICE_NONE;
+}
+
+struct slice spark_conf_get_or(const struct spark_conf *conf, const char *key, const char *otherwise)
+{
+    struct slice value = spark_conf_get(conf, key);
+    return value.ptr ? value : slice_from_cstr(otherwise);
+}
+
+bool spark_conf_get_bool(const struct spark_conf *conf, const char *key, bool otherwise)
+{
+    struct slice value = slice_trim(spark_conf_get(conf, key));
+    if (slice_eq_nocase(value, S("true")))
+        return true;
+    if (slice_eq_nocase(value, S("false")))
+        return false;
+    return otherwise;
+}
+
+bool spark_conf_remove(struct spark_conf *conf, struct slice key)
+{
+    struct spark_conf_entry *before = NULL;
+    for (struct spark_conf_entry *e = conf->first; e; before = e, e = e->next) {
+        if (!slice_eq(e->key, key))
+            continue;
+        if (before)
+            before->next = e->next;
+        else
+            conf->first = e->next;
+        if (conf->last == e)
+            conf->last = before;
+        conf->count--;
+        return true;
+    }
+    return false;
+}
+
+const char *spark_conf_source_name(enum spark_conf_source source)
+{
+    switch (source) {
+    case SPARK_CONF_SPARK_DEFAULT:
+        return "spark-default";
+    case SPARK_CONF_RELEASE_DEFAULT:
+        return "release-default";
+    case SPARK_CONF_APPLICATION:
+        return "application-configuration";
+    case SPARK_CONF_PROPERTIES_FILE:
+        return "properties-file";
+    case SPARK_CONF_ARGUMENT:
+        return "conf-argument";
+    case SPARK_CONF_OPTION:
+        return "option";
+    case SPARK_CONF_SYSTEM:
+        return "system";
+    }
+    return "unknown";
+}
+
+void spark_notes_add(struct spark_notes *notes, struct slice line)
+{
+    if (notes->count == notes->cap) {
+        size_t cap = notes->cap ? notes->cap * 2 : 8;
+        struct slice *items = ARENA_ARRAY(notes->arena, cap, struct slice);
+        if (notes->count)
+            memcpy(items, notes->items, notes->count * sizeof *items);
+        notes->items = items;
+        notes->cap = cap;
+    }
+    notes->items[notes->count++] = line;
+}
