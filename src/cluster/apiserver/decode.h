@@ -29,10 +29,12 @@ struct decode_input {
 /* kind and apiVersion are filled in from the path when a JSON body has none; a wrong one is 400. The result has unknown fields
  * dropped, nulls dropped and quantities canonical. 400, 415. */
 struct err *decode_object(struct arena *arena, const struct decode_input *input, struct json **ret_object) NODISCARD;
-/* The body of DELETE: {} when empty; kind and apiVersion may be missing. 400, 415. */
+/* The body of DELETE: {} when empty; kind and apiVersion may be missing. 500 (as Kubernetes has it), 415, 422. */
 struct err *decode_delete_options(struct arena *arena, struct slice content_type, struct slice body, struct json **ret_options) NODISCARD;
-/* After a patch: the same checks on an object that is already a tree (changed in place). what: words of the error,
- * e.g. "Pod". 400 for a wrong type; unknown fields by validation. */
+/* 422 for an unknown propagationPolicy, or both that and orphanDependents; also for options that came in the query. */
+struct err *delete_options_validate(struct arena *arena, const struct json *options) NODISCARD;
+/* After a patch: the same checks on an object that is already a tree (changed in place). 422 for a wrong type
+ * or a changed kind, in the words of a patch; unknown fields by validation. */
 struct err *decode_check(struct arena *arena, const struct kind *kind, struct json *object, enum field_validation validation,
                          struct warnings *warnings) NODISCARD;
 /* Any body as a tree, for patches: JSON, or YAML where allow_yaml. 400 with Kubernetes's words. */

@@ -43,7 +43,7 @@ struct subresource {
 struct kind {
     const char *group;       /* "" for core */
     const char *version;
-    const char *resource;    /* "pods" */
+    const char *resource;    /* "pods"; "" for a kind that is only the body of a subresource */
     const char *singular;    /* "pod" */
     const char *kind;        /* "Pod" */
     const char *short_names; /* "po" or "a,b" or "" */
@@ -54,7 +54,7 @@ struct kind {
     enum name_rule name_rule;
     enum delete_answer delete_answer;
     enum generation_rule generation;
-    const char *stored_as;   /* "group/resource" key in the registry; the two event kinds share "/events" */
+    const char *stored_as;   /* "group/resource" key in the registry; the two event kinds share "/events"; NULL: never stored */
     struct subresource subresources[KIND_SUBRESOURCES_MAX]; /* ends at name == NULL */
 };
 

@@ -29,17 +29,21 @@ enum schema_list {
 struct schema_message;
 
 struct schema_field {
-    const char *name;
+    const char *name; /* "" for an inlined struct, which only protobuf sees: its members stand beside it, with number 0 */
     enum schema_type type;
-    uint8_t repeated; /* an array of type */
-    uint8_t map;      /* an object whose members are of type; keys are strings */
-    uint16_t number;  /* protobuf's */
-    const struct schema_message *message; /* of SCHEMA_MESSAGE */
-    const char *patch_key;     /* strategic merge: "name"; "" for a merged set of scalars; NULL: replaced */
+    uint16_t number; /* protobuf's */
+    bool repeated;   /* an array of type */
+    bool map;        /* an object whose members are of type; keys are strings; with repeated: members are arrays */
+    bool inlined;
+    bool pointer;    /* Go keeps zero apart from absent (also slices and maps) */
+    bool omit_empty; /* absent when zero, false, "" or empty; a struct is never left out, but a zero time without omit_zero is null */
+    bool omit_zero;
     bool patch_retain_keys;
-    enum schema_list list;     /* server-side apply */
-    const char *list_keys;     /* of SCHEMA_LIST_MAP: "containerPort,protocol" */
-    bool atomic_struct;        /* server-side apply: an object owned as a whole (selectors) */
+    bool atomic;           /* server-side apply: owned as a whole */
+    enum schema_list list; /* server-side apply */
+    const struct schema_message *message; /* of SCHEMA_MESSAGE */
+    const char *patch_key;                /* strategic merge: "name"; "" for a merged set of scalars; NULL: replaced */
+    const char *list_keys;                /* of SCHEMA_LIST_MAP: "containerPort,protocol" */
 };
 
 struct schema_message {
@@ -48,7 +52,15 @@ struct schema_message {
     size_t field_count;
 };
 
-/* NULL when unknown. */
+/* NULL when unknown. name: "k8s.io.api.core.v1.Pod". */
 const struct schema_message *schema_find(const char *message);
 const struct schema_field *schema_field_by_name(const struct schema_message *message, struct slice name);
 const struct schema_field *schema_field_by_number(const struct schema_message *message, uint64_t number);
+
+/* Gives an object the form in which Go's encoder would write it: what is zero and omitted there goes, structs that are always
+ * written are there ("status": {}), zero times are null. Unknown members are left alone. */
+struct arena;
+struct json;
+void schema_canonicalize(struct arena *arena, const struct schema_message *message, struct json *object);
+/* "Container", "PodSpec": the last part of the name. */
+const char *schema_short_name(const struct schema_message *message);
