@@ -11,6 +11,8 @@ struct http_client_options {
     const char *ca_path;                            /* PEM file to trust instead of the system's; NULL: system */
     const char *client_cert_path, *client_key_path; /* mutual TLS, both or none */
     int connect_timeout_ms;                         /* 0: 5000 */
+    struct slice ca_pem, client_cert_pem, client_key_pem; /* PEM texts instead of the files (copied); absent: the paths count */
+    bool skip_verify;                               /* do not look at the server's certificate (a kubeconfig may ask for it) */
 };
 
 struct err *http_client_new(const struct http_client_options *options, struct http_client **ret_client) NODISCARD;
@@ -22,7 +24,7 @@ struct http_call {
     const struct http_header *headers;
     size_t header_count;
     struct slice body;  /* absent: none */
-    int timeout_ms;     /* whole call; for streams the longest silence */
+    int timeout_ms;     /* whole call, 0: 30 s; with a sink the longest silence, 0: no limit */
     size_t max_body_bytes; /* 0: 64 MiB */
     /* When set, body bytes of 2xx answers go here as they arrive instead of response.body; return an error to end the call.
      * *stop (may be NULL) is looked at often: true ends the call with ERR_UNAVAILABLE. */

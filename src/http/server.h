@@ -5,7 +5,7 @@
  * blocking calls below, each bounded by the connection's deadlines (limits in server.c).
  *
  * The handler must answer exactly once (http_respond, or begin…end, or http_detach). If it returns without an answer the
- * server sends 500 and closes. */
+ * server sends 500 and closes. Workers that wait for a slow client are replaced while they wait (up to 256 in all). */
 #pragma once
 #include "base/err.h"
 #include "http/message.h"
@@ -76,6 +76,8 @@ struct http_stream *http_detach(struct http_request *request, int status, const 
                                 void (*closed)(void *owner), void *owner);
 /* Queues data as one chunk; never blocks. ERR_UNAVAILABLE when the client is gone, ERR_LIMIT when it is more than 16 MiB behind. */
 struct err *http_stream_write(struct http_stream *stream, struct slice data) NODISCARD;
-/* Ends the answer cleanly (last chunk) once everything queued is sent, and gives up the handle. Idempotent with closed. */
+/* Ends the answer cleanly (last chunk) once everything queued is sent, and gives up the handle: owner and closed are not touched
+ * after it returned. So it waits while closed is running in the waiter thread (except when called from closed itself): do not
+ * hold a lock here that closed takes. Every stream must be given up exactly once, before or after closed. */
 void http_stream_close(struct http_stream *stream);
 size_t http_stream_queued(const struct http_stream *stream); /* bytes not yet sent */

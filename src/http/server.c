@@ -1,0 +1,275 @@
+/* server: start, stop, and the workers. The work itself is in waiter.c (waiting), request.c and respond.c (one request),
+ * stream.c (answers that outlive their handler), parser.c (bytes). */
+#include "http/server_internal.h"
+#include "base/fd.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { WORKERS_DEFAULT = 8, LISTEN_BACKLOG = 1024 };
+
+bool server_is_stopping(const struct http_server *server)
+{
+    return __atomic_load_n(&server->stopping, __ATOMIC_ACQUIRE);
+}
+
+void server_wake(struct http_server *server)
+{
+    (void)eventfd_write(server->wake_fd, 1);
+}
+
+static void queue_push(struct connection_queue *queue, struct connection *connection)
+{
+    connection->queue_next = NULL;
+    *(queue->last ? &queue->last->queue_next : &queue->first) = connection;
+    queue->last = connection;
+}
+
+static struct connection *queue_pop(struct connection_queue *queue)
+{
+    struct connection *connection = queue->first;
+    queue->first = connection->queue_next;
+    if (!queue->first)
+        queue->last = NULL;
+    return connection;
+}
+
+/* ---- workers ---- */
+
+static void *worker_main(void *arg);
+
+/* Our threads take no signals: the daemon's signal thread does; and a write to a closed connection is an error, not SIGPIPE. */
+static int thread_start(pthread_t *ret_thread, const pthread_attr_t *attributes, void *(*body)(void *), void *arg)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(ret_thread, attributes, body, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
+/* server->lock is held. */
+static bool worker_spawn(struct http_server *server)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, 1024 * 1024);
+    bool started = thread_start(&thread, &attributes, worker_main, server) == 0;
+    pthread_attr_destroy(&attributes);
+    server->worker_count += started;
+    return started;
+}
+
+/* server->lock is held. Workers that wait for slow clients do not count: others take their place. */
+static int working_workers(const struct http_server *server)
+{
+    return server->worker_count - server->waiting_workers;
+}
+
+static void spawn_if_needed(struct http_server *server)
+{
+    if (server->ready.first && server->idle_workers == 0 && server->worker_count < WORKERS_MAX &&
+        working_workers(server) < (int)server->options.worker_count)
+        (void)worker_spawn(server);
+}
+
+void server_worker_waits(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->waiting_workers++;
+    spawn_if_needed(server);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void server_worker_goes_on(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->waiting_workers--;
+    pthread_mutex_unlock(&server->lock);
+}
+
+void server_dispatch(struct http_server *server, struct connection *connection)
+{
+    pthread_mutex_lock(&server->lock);
+    queue_push(&server->ready, connection);
+    spawn_if_needed(server);
+    pthread_cond_signal(&server->ready_cond);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void server_return(struct http_server *server, struct connection *connection)
+{
+    pthread_mutex_lock(&server->lock);
+    bool wake = !server->returned.first;
+    queue_push(&server->returned, connection);
+    pthread_mutex_unlock(&server->lock);
+    if (wake)
+        server_wake(server);
+}
+
+static void *worker_main(void *arg)
+{
+    struct http_server *server = arg;
+    pthread_mutex_lock(&server->lock);
+    for (;;) {
+        while (!server->ready.first && !server->quitting && working_workers(server) <= (int)server->options.worker_count) {
+            server->idle_workers++;
+            pthread_cond_wait(&server->ready_cond, &server->lock);
+            server->idle_workers--;
+        }
+        if (!server->ready.first)
+            break; /* quitting, or one too many */
+        struct connection *connection = queue_pop(&server->ready);
+        pthread_mutex_unlock(&server->lock);
+        request_run(connection);
+        server_return(server, connection);
+        pthread_mutex_lock(&server->lock);
+    }
+    server->worker_count--;
+    if (!server->worker_count)
+        pthread_cond_signal(&server->workers_cond);
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}
+
+static void workers_stop(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->quitting = true;
+    pthread_cond_broadcast(&server->ready_cond);
+    while (server->worker_count > 0)
+        pthread_cond_wait(&server->workers_cond, &server->lock);
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* ---- start ---- */
+
+static struct err *address_parse(const struct http_server_options *options, struct connection *ret_address, socklen_t *ret_len)
+{
+    struct connection address = {0};
+    if (inet_pton(AF_INET, options->address, &address.peer.v4.sin_addr) == 1) {
+        address.peer.v4.sin_family = AF_INET;
+        address.peer.v4.sin_port = htons(options->port);
+        *ret_len = sizeof(address.peer.v4);
+    } else if (inet_pton(AF_INET6, options->address, &address.peer.v6.sin6_addr) == 1) {
+        address.peer.v6.sin6_family = AF_INET6;
+        address.peer.v6.sin6_port = htons(options->port);
+        *ret_len = sizeof(address.peer.v6);
+    } else {
+        return err_new(ERR_INVALID, "%s is no numeric address to listen on", options->address);
+    }
+    *ret_address = address;
+    return NULL;
+}
+
+static struct err *listener_open(struct http_server *server)
+{
+    const struct http_server_options *options = &server->options;
+    struct connection address;
+    socklen_t len;
+    TRY(address_parse(options, &address, &len));
+    server->listen_fd = socket(address.peer.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (server->listen_fd < 0)
+        return err_errno(errno, "while making a socket");
+    int on = 1;
+    (void)setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(server->listen_fd, &address.peer.any, len) < 0 || listen(server->listen_fd, LISTEN_BACKLOG) < 0) {
+        if (errno == EADDRINUSE)
+            return err_new(ERR_CONFLICT,
+                           "another program listens on %s port %u already: stop it (ss -ltnp shows it) or choose another port",
+                           options->address, options->port);
+        return err_errno(errno, "while listening on %s port %u", options->address, options->port);
+    }
+    len = sizeof(address.peer);
+    if (getsockname(server->listen_fd, &address.peer.any, &len) < 0)
+        return err_errno(errno, "while asking for the port");
+    server->port = ntohs(address.peer.any.sa_family == AF_INET ? address.peer.v4.sin_port : address.peer.v6.sin6_port);
+    return NULL;
+}
+
+static struct err *epoll_open(struct http_server *server)
+{
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event listener = {.events = EPOLLIN, .data.ptr = server};
+    struct epoll_event wake = {.events = EPOLLIN, .data.ptr = &server->wake_fd};
+    if (server->epoll_fd < 0 || server->wake_fd < 0 ||
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->listen_fd, &listener) < 0 ||
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->wake_fd, &wake) < 0)
+        return err_errno(errno, "while setting up epoll");
+    return NULL;
+}
+
+static void server_free(struct http_server *server)
+{
+    fd_closep(&server->listen_fd);
+    fd_closep(&server->epoll_fd);
+    fd_closep(&server->wake_fd);
+    tls_context_free(server->tls);
+    pthread_cond_destroy(&server->ready_cond);
+    pthread_cond_destroy(&server->workers_cond);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}
+
+static struct err *server_open(struct http_server *server)
+{
+    if (server->options.tls_cert_path)
+        TRY(tls_context_new(&(struct tls_context_options){.cert_path = server->options.tls_cert_path,
+                                                          .key_path = server->options.tls_key_path,
+                                                          .client_ca_path = server->options.client_ca_path},
+                            &server->tls));
+    TRY(listener_open(server));
+    TRY(epoll_open(server));
+    if (thread_start(&server->waiter, NULL, waiter_main, server) != 0)
+        return err_new(ERR_INTERNAL, "no thread for the HTTP server");
+    return NULL;
+}
+
+struct err *http_server_start(const struct http_server_options *options, struct http_server **ret_server)
+{
+    struct http_server *server = xcalloc(1, sizeof(*server));
+    server->options = *options;
+    if (!server->options.worker_count)
+        server->options.worker_count = WORKERS_DEFAULT;
+    server->listen_fd = server->epoll_fd = server->wake_fd = -1;
+    server->lists[WAIT_HEAD].timeout_ms = HEAD_TIMEOUT_MS;
+    server->lists[WAIT_IDLE].timeout_ms = IDLE_TIMEOUT_MS;
+    server->lists[WAIT_STREAM_STALLED].timeout_ms = WRITE_TIMEOUT_MS;
+    server->lists[WAIT_DRAIN].timeout_ms = DRAIN_TIMEOUT_MS;
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->ready_cond, NULL);
+    pthread_cond_init(&server->workers_cond, NULL);
+    struct err *e = server_open(server);
+    if (e) {
+        server_free(server);
+        return e;
+    }
+    *ret_server = server;
+    return NULL;
+}
+
+uint16_t http_server_port(const struct http_server *server)
+{
+    return server->port;
+}
+
+void http_server_stop(struct http_server *server, int grace_ms)
+{
+    if (!server)
+        return;
+    server->stop_deadline_ms = monotonic_ms() + grace_ms;
+    __atomic_store_n(&server->stopping, true, __ATOMIC_RELEASE);
+    server_wake(server);
+    pthread_join(server->waiter, NULL); /* it has every connection back, so no worker is busy */
+    workers_stop(server);
+    server_free(server);
+}

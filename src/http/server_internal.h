@@ -1,0 +1,173 @@
+/* server_internal: what the server's files share. Who may touch what:
+ * - a connection belongs to the waiter thread, but between waiter_dispatch and server_return to the one worker that runs it;
+ * - server.lock guards the fields listed under it and nothing else; stream.lock guards a stream's; never take both but in the
+ *   order stream.lock, server.lock;
+ * - only the waiter closes connections. */
+#pragma once
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "base/tls.h"
+#include "http/parser.h"
+#include "http/server.h"
+#include <netinet/in.h>
+#include <pthread.h>
+
+enum {
+    CONNECTIONS_MAX = 16384,
+    WORKERS_MAX = 256,
+    HEAD_TIMEOUT_MS = 30 * 1000,
+    IDLE_TIMEOUT_MS = 120 * 1000,
+    BODY_IDLE_TIMEOUT_MS = 60 * 1000,
+    WRITE_TIMEOUT_MS = 60 * 1000,
+    DRAIN_TIMEOUT_MS = 1000,
+    DRAIN_MAX_BYTES = 64 * 1024,       /* of a body, to keep the connection */
+    LINGER_MAX_BYTES = 1024 * 1024,    /* before closing: unread bytes in the kernel would make it a reset that eats the answer */
+    STREAM_QUEUE_MAX_BYTES = 16 * 1024 * 1024,
+    READ_BYTES = 16 * 1024,
+};
+
+/* A wait list: connections of one phase with one time limit; the first ends first. Waiter only. */
+struct wait_list {
+    struct connection *first, *last;
+    size_t count;
+    int timeout_ms; /* 0: none */
+};
+
+enum wait_phase { WAIT_HEAD, WAIT_IDLE, WAIT_RUNNING, WAIT_STREAM, WAIT_STREAM_STALLED, WAIT_DRAIN, WAIT_PHASES };
+
+/* What the waiter shall do with a connection that a worker gives back. */
+enum connection_after { AFTER_KEEP, AFTER_DRAIN, AFTER_CLOSE, AFTER_STREAM };
+
+enum answer_state { ANSWER_NONE, ANSWER_BEGUN, ANSWER_DONE };
+
+/* The request under way. Worker only. */
+struct exchange {
+    struct http_head head;
+    bool continue_due;  /* the client waits for 100 Continue */
+    bool body_done, body_failed;
+    int64_t body_left;  /* with a Content-Length */
+    struct http_chunks chunks;
+    enum answer_state answer;
+    bool bodyless;      /* HEAD, 204, 304: body bytes are left out */
+    bool answer_chunked;
+    int64_t answer_left; /* with a Content-Length; -1: none */
+    bool keep_alive;    /* what the answer's head promised */
+    bool broken;        /* the connection is of no more use */
+};
+
+struct connection {
+    struct http_server *server;
+    int fd;
+    struct tls_session *tls; /* NULL: plain */
+    bool tls_ready;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer;
+    struct strbuf in; /* received, not yet used */
+    size_t scanned;   /* of in, by http_head_scan */
+    size_t head_len;  /* set at dispatch */
+    int refuse_status; /* set at dispatch: answer this instead of running the handler */
+    size_t drained_bytes;
+    bool want_write;  /* stream: the socket was full */
+    /* waiter */
+    enum wait_phase phase;
+    struct connection *prev, *next;
+    int64_t deadline_ms;
+    /* in server.ready or server.returned */
+    struct connection *queue_next;
+    enum connection_after after;
+    struct exchange exchange;
+    struct http_stream *stream;
+};
+
+struct connection_queue {
+    struct connection *first, *last;
+};
+
+struct http_server {
+    struct http_server_options options;
+    int listen_fd, epoll_fd, wake_fd;
+    uint16_t port;
+    struct tls_context *tls;
+    pthread_t waiter;
+    /* waiter only */
+    struct wait_list lists[WAIT_PHASES];
+    size_t connection_count;
+    bool accept_paused;
+    int64_t accept_retry_at_ms; /* 0: when a connection ends */
+    /* lock */
+    pthread_mutex_t lock;
+    pthread_cond_t ready_cond, workers_cond;
+    struct connection_queue ready, returned;
+    struct http_stream *dirty; /* streams with something new to send */
+    int worker_count, idle_workers, waiting_workers;
+    bool quitting;             /* workers end */
+    bool stopping;             /* atomic: no new connections, no keep-alive */
+    int64_t stop_deadline_ms;
+};
+
+struct stream_block {
+    struct stream_block *next;
+    size_t start, len, cap;
+    char data[];
+};
+
+struct http_stream {
+    pthread_mutex_t lock;
+    pthread_cond_t closed_cond;
+    struct http_server *server; /* NULL once the waiter let go */
+    struct connection *connection;
+    void (*closed)(void *owner);
+    void *owner;
+    bool raw;           /* HTTP/1.0: no chunks */
+    bool bodyless;      /* HEAD: nothing is sent */
+    bool dead;          /* the client is gone, or we gave it up */
+    bool ending;        /* the owner gave up its side */
+    bool closed_called; /* or never to be called */
+    bool closed_running;
+    bool is_dirty;      /* server.lock */
+    struct http_stream *dirty_next; /* server.lock */
+    struct stream_block *first, *last;
+    size_t queued_bytes;
+};
+
+/* connection.c: bytes. Non-blocking. */
+enum io_result { IO_OK, IO_WAIT_READ, IO_WAIT_WRITE, IO_EOF, IO_BROKEN };
+enum io_result connection_recv(struct connection *connection, void *buf, size_t cap, size_t *ret_len);
+enum io_result connection_send(struct connection *connection, const void *data, size_t len, size_t *ret_len);
+/* Blocking, for workers: at least one byte (or *ret_len 0: end); all bytes; with their time limits. */
+struct err *connection_read(struct connection *connection, void *buf, size_t cap, int timeout_ms, size_t *ret_len) NODISCARD;
+struct err *connection_write(struct connection *connection, struct slice data) NODISCARD;
+struct err *connection_send_file(struct connection *connection, int fd, int64_t offset, int64_t length) NODISCARD;
+struct slice connection_peer_text(const struct connection *connection, struct arena *arena);
+
+/* request.c: one request from its head to its answer, in a worker; sets connection->after. */
+void request_run(struct connection *connection);
+/* Eats what is left of a body after the answer, if that is little; false: the connection must close. */
+bool request_drain_body(struct http_request *request);
+static inline struct connection *request_connection(const struct http_request *request)
+{
+    return request->connection;
+}
+
+/* respond.c */
+void respond_refusal(struct http_request *request, int status, const char *why);
+
+/* stream.c, waiter side. */
+enum stream_state { STREAM_IDLE, STREAM_BLOCKED, STREAM_ENDED, STREAM_BROKEN };
+enum stream_state stream_flush(struct http_stream *stream, struct connection *connection);
+void stream_tell_closed(struct http_stream *stream);
+void stream_release(struct http_stream *stream); /* the waiter's side; frees it when the owner's is gone too */
+
+/* waiter.c */
+void *waiter_main(void *server);
+/* server.c */
+void server_dispatch(struct http_server *server, struct connection *connection); /* to the workers */
+void server_return(struct http_server *server, struct connection *connection);   /* to the waiter */
+void server_wake(struct http_server *server);
+void server_worker_waits(struct http_server *server); /* around a worker's waiting for its client */
+void server_worker_goes_on(struct http_server *server);
+bool server_is_stopping(const struct http_server *server);
