@@ -29,8 +29,14 @@ struct spark_conf {
     size_t count;
 };
 
+static inline const struct spark_conf_entry *spark_conf_first(const struct spark_conf *conf)
+{
+    return conf ? conf->first : NULL;
+}
+
+/* In the order of first setting; an absent map (NULL) is empty. */
 #define SPARK_CONF_FOREACH(entry, conf) \
-    for (const struct spark_conf_entry *entry = (conf) ? (conf)->first : NULL; entry; entry = entry->next)
+    for (const struct spark_conf_entry *entry = spark_conf_first(conf); entry; entry = entry->next)
 
 void spark_conf_init(struct spark_conf *conf, struct arena *arena);
 /* Sets (copies key and value), whatever was there before. */

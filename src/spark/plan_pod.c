@@ -90,19 +90,19 @@ void plan_finish_pod(struct planner *p)
 
 struct err *plan_driver_labels(struct planner *p, struct json **ret_labels)
 {
+    static const char *const reserved[] = {"spark-version", "spark-app-selector", "spark-app-name", "spark-role"};
     struct arena *a = p->arena;
     struct json *labels = json_object(a);
     json_set_text(a, labels, "spark-version", p->in->spark_version);
     json_set_text(a, labels, "spark-app-selector", p->in->names.app_id);
     json_set_text(a, labels, "spark-app-name", spark_app_name_label(a, p->options->name));
     json_set_cstr(a, labels, "spark-role", "driver");
-    size_t reserved = json_count(labels);
     SPARK_CONF_FOREACH(e, p->conf) {
         struct slice key = plan_suffix(e->key, "spark.kubernetes.driver.label.");
         if (!key.ptr)
             continue;
-        for (size_t i = 0; i < reserved; i++)
-            if (slice_eq(json_item(labels, i)->key, key))
+        for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
+            if (slice_eq(slice_from_cstr(reserved[i]), key))
                 return err_new(ERR_INVALID, "Label with key %.*s is not allowed as it is reserved for Spark bookkeeping operations.",
                                SLICE_ARG(key));
         json_set(a, labels, key, json_string(a, p->v4 ? plan_substitute(p, e->value) : e->value));

@@ -272,6 +272,7 @@ struct err *plan_hadoop_conf(struct planner *p)
             json_set_text(a, item, "path", file->name);
             json_append(json_ensure_array(a, source, "items"), item);
         }
+        json_set_bool(a, map, "immutable", true);
         json_append(p->out->others, map);
     }
     (void)plan_add_mount(p, S("hadoop-properties"), S("/opt/hadoop/conf"));
@@ -323,6 +324,7 @@ struct err *plan_executor_template(struct planner *p)
     struct slice name = plan_name(p, "-driver-podspec-conf-map");
     struct json *map = plan_object(a, "v1", "ConfigMap", name);
     json_set_text(a, json_ensure_object(a, map, "data"), "podspec-configmap-key", text);
+    json_set_bool(a, map, "immutable", true);
     json_append(p->out->others, map);
     struct json *source = plan_add_volume(p, S("pod-template-volume"), "configMap"), *item = json_object(a);
     json_set_cstr(a, item, "key", "podspec-configmap-key");
