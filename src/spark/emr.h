@@ -1,9 +1,12 @@
 /* emr: a job run of EMR on EKS -> Kubernetes objects: EMR's precedence, classifications, names, labels and environment on top of
  * plan.h. Pure, any thread; all results live in the arena. Called by jobs/launch.
  *
- * Contract with the pod's start (ember-run): a driver whose entry point is s3:// has EMBER_ENTRY_POINT_URI=s3://bucket/key and the
- * argument local:///opt/ember/entry/BASENAME; EMBER_FETCH has lines "s3://bucket/key=/opt/ember/fetch/BASENAME" for --py-files,
- * --jars, --files and --archives. Both are downloaded to these paths with the run's credentials before Spark starts. */
+ * Contract with the pod's start (ember-run): a driver whose entry point is s3:// has EMBER_ENTRY_POINT_URI=s3://bucket/key, to be
+ * downloaded to /opt/ember/entry/NAME before Spark starts, NAME being what is behind the key's last '/', each '=' and ',' of it an '_'.
+ * The argument is then local:///opt/ember/entry/NAME for Python and R, file:///opt/ember/entry/NAME for a jar (executors get it from
+ * the driver), -f /opt/ember/entry/NAME for SQL. EMBER_FETCH has lines "s3://bucket/key=/opt/ember/fetch/N/NAME", each ended by a
+ * newline, for --py-files, --jars, --files and --archives: cut a line at its last '=', make the folder, download. All with the run's
+ * credentials; a failed download fails the driver. Both variables are on the driver only. */
 #pragma once
 #include "spark/plan.h"
 #include "spark/release.h"
