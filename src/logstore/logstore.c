@@ -1,0 +1,189 @@
+/* Opening, closing, and the thread that deletes what nobody can see any more. */
+#include "logstore/logstore_internal.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+
+#include <time.h>
+
+/* Ids are never given twice (AUTOINCREMENT), so events of a deleted stream cannot come back under another one. Two orders are
+ * read: a stream's, and a whole group's; both indexes carry what is needed to skip an event without touching its message. */
+static const char *const migrations[] = {
+    "CREATE TABLE log_group (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL,"
+    " retention_days INTEGER NOT NULL DEFAULT 0, stored_bytes INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE log_stream (id INTEGER PRIMARY KEY AUTOINCREMENT, log_group INTEGER NOT NULL REFERENCES log_group(id),"
+    " name TEXT NOT NULL, created_at INTEGER NOT NULL, first_at INTEGER, last_at INTEGER, last_ingested_at INTEGER,"
+    " UNIQUE (log_group, name)) STRICT;"
+    "CREATE INDEX log_stream_time ON log_stream (log_group, coalesce(last_at, -1), name);"
+    "CREATE TABLE event (sequence INTEGER PRIMARY KEY AUTOINCREMENT, log_group INTEGER NOT NULL, stream INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, ingested_at INTEGER NOT NULL, message BLOB NOT NULL) STRICT;"
+    "CREATE INDEX event_of_stream ON event (stream, at, sequence);"
+    "CREATE INDEX event_of_group ON event (log_group, at, sequence, stream);"
+    /* Streams that are gone and whose events are still to be deleted. */
+    "CREATE TABLE dead_stream (id INTEGER PRIMARY KEY) STRICT;",
+};
+
+#define SWEEP_INTERVAL_S 600
+
+static void *sweeper_main(void *arg)
+{
+    struct logstore *store = arg;
+    pthread_mutex_lock(&store->lock);
+    while (!store->stopping) {
+        store->sweep_wanted = false;
+        pthread_mutex_unlock(&store->lock);
+        bool more = false;
+        struct err *e = logstore_sweep_some(store, &more);
+        if (e) {
+            log_event(LOG_SWEEP_FAILED, LOG_ERR(e));
+            err_free(e);
+        }
+        pthread_mutex_lock(&store->lock);
+        struct timespec deadline;
+        clock_gettime(CLOCK_MONOTONIC, &deadline);
+        deadline.tv_sec += SWEEP_INTERVAL_S;
+        int waited = 0;
+        while (!more && !store->stopping && !store->sweep_wanted && !waited)
+            waited = pthread_cond_timedwait(&store->wake, &store->lock, &deadline);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return NULL;
+}
+
+void logstore_wake_sweeper(struct logstore *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->sweep_wanted = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+}
+
+struct err *logstore_open(const char *dir, struct logstore **ret_store)
+{
+    struct logstore *store = xcalloc(1, sizeof(*store));
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+
+    struct strbuf path = STRBUF_HEAP;
+    strbuf_append_fmt(&path, "%s/index.db", dir);
+    struct err *e = dir_make(dir, 0700);
+    if (!e)
+        e = db_open(path.ptr, migrations, ARRAY_SIZE(migrations), &store->db);
+    strbuf_deinit(&path);
+    if (!e) {
+        int error = pthread_create(&store->sweeper, NULL, sweeper_main, store);
+        store->sweeper_started = error == 0;
+        if (error)
+            e = err_errno(error, "while starting the log store's thread");
+    }
+    if (e) {
+        logstore_close(store);
+        return err_wrap(e, "while opening the log store %s", dir);
+    }
+    *ret_store = store;
+    return NULL;
+}
+
+void logstore_close(struct logstore *store)
+{
+    if (!store)
+        return;
+    if (store->sweeper_started) {
+        pthread_mutex_lock(&store->lock);
+        store->stopping = true;
+        pthread_cond_signal(&store->wake);
+        pthread_mutex_unlock(&store->lock);
+        pthread_join(store->sweeper, NULL);
+    }
+    db_close(store->db);
+    pthread_cond_destroy(&store->wake);
+    pthread_mutex_destroy(&store->lock);
+    freep(&store);
+}
+
+/* --- deleting --- */
+
+#define SWEEP_EVENTS 2000
+
+struct sweep {
+    bool more;
+};
+
+/* Events of one dead stream; the stream is forgotten with its last one. */
+static struct err *sweep_dead(struct db_tx *tx, struct sweep *sweep)
+{
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "SELECT id FROM dead_stream LIMIT 1", &stmt));
+    TRY(db_step(stmt, &row));
+    if (!row)
+        return NULL;
+    int64_t stream = db_col_i64(stmt, 0);
+    TRY(db_prepare(tx, "DELETE FROM event WHERE sequence IN (SELECT sequence FROM event WHERE stream = ?1 LIMIT ?2)", &stmt));
+    db_bind_i64(stmt, 1, stream);
+    db_bind_i64(stmt, 2, SWEEP_EVENTS);
+    TRY(db_run(stmt));
+    sweep->more = true;
+    if (db_changes(tx) == SWEEP_EVENTS)
+        return NULL;
+    TRY(db_prepare(tx, "DELETE FROM dead_stream WHERE id = ?1", &stmt));
+    db_bind_i64(stmt, 1, stream);
+    return db_run(stmt);
+}
+
+static struct err *sweep_expired(struct db_tx *tx, struct sweep *sweep)
+{
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx,
+                   "SELECT g.id, ?1 - g.retention_days * 86400000 FROM log_group g WHERE g.retention_days > 0 AND"
+                   " EXISTS (SELECT 1 FROM event e WHERE e.log_group = g.id AND e.at < ?1 - g.retention_days * 86400000) LIMIT 1",
+                   &stmt));
+    db_bind_i64(stmt, 1, instant_now().ms);
+    TRY(db_step(stmt, &row));
+    if (!row)
+        return NULL;
+    int64_t group = db_col_i64(stmt, 0), limit = db_col_i64(stmt, 1);
+    struct db_stmt *sum;
+    TRY(db_prepare(tx,
+                   "UPDATE log_group SET stored_bytes = max(0, stored_bytes - (SELECT coalesce(sum(length(message) + 26), 0) FROM"
+                   " (SELECT message FROM event WHERE log_group = ?1 AND at < ?2 ORDER BY at, sequence LIMIT ?3))) WHERE id = ?1",
+                   &sum));
+    db_bind_i64(sum, 1, group);
+    db_bind_i64(sum, 2, limit);
+    db_bind_i64(sum, 3, SWEEP_EVENTS);
+    TRY(db_run(sum));
+    TRY(db_prepare(tx,
+                   "DELETE FROM event WHERE sequence IN (SELECT sequence FROM event WHERE log_group = ?1 AND at < ?2"
+                   " ORDER BY at, sequence LIMIT ?3)",
+                   &stmt));
+    db_bind_i64(stmt, 1, group);
+    db_bind_i64(stmt, 2, limit);
+    db_bind_i64(stmt, 3, SWEEP_EVENTS);
+    TRY(db_run(stmt));
+    sweep->more = true;
+    return NULL;
+}
+
+static struct err *sweep_fn(struct db_tx *tx, void *arg)
+{
+    struct sweep *sweep = arg;
+    sweep->more = false;
+    TRY(sweep_dead(tx, sweep));
+    if (!sweep->more)
+        TRY(sweep_expired(tx, sweep));
+    return NULL;
+}
+
+struct err *logstore_sweep_some(struct logstore *store, bool *ret_more)
+{
+    struct sweep sweep;
+    TRY(db_write(store->db, sweep_fn, &sweep));
+    *ret_more = sweep.more;
+    return NULL;
+}
