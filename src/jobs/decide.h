@@ -1,0 +1,68 @@
+/* decide: what should happen next with a run, a pure function of its row, of what its cluster was last seen to hold and of the time.
+ * No I/O, no clock, no store: the table of its cases is its test. */
+#pragma once
+#include "jobs/job_run_state.h"
+#include "jobs/outcome.h"
+
+enum driver_phase {
+    DRIVER_ABSENT,  /* the watch is in step and shows none */
+    DRIVER_PENDING, /* the pod is there, its main container has not started */
+    DRIVER_RUNNING,
+    DRIVER_ENDED,
+};
+
+/* What the cluster's watch last told of a run. Slices live as long as the observation. */
+struct observation {
+    bool synced;          /* the watch has listed everything at least once since this daemon started */
+    struct slice trouble; /* the cluster does not answer: why; absent: it does */
+    struct instant trouble_since;
+    bool no_cluster;      /* there is no such cluster any more */
+    enum driver_phase driver;
+    bool seen_before;     /* a driver pod was seen earlier and is gone now */
+    bool deleting;        /* has a deletionTimestamp */
+    struct instant driver_created_at, driver_started_at, driver_finished_at; /* ms 0: not known */
+    bool has_exit_code;
+    int64_t exit_code;
+    struct slice reason, message;   /* of the terminated container or the pod: OOMKilled, Evicted, StartError … */
+    struct slice waiting;           /* why it does not start: the scheduler's or the kubelet's words; absent: nothing is wrong */
+    size_t executors;               /* pods of the run besides the driver */
+    bool logs_settled;              /* whole, or given up */
+    struct slice log_trouble;
+    struct slice last_error_line;   /* known once logs_settled */
+};
+
+/* The row's facts that matter. */
+struct run_facts {
+    enum job_run_state state;
+    struct instant created_at;
+    struct instant launch_started_at, driver_created_at, driver_started_at;
+    struct slice outcome; /* JSON; absent: the driver has not ended as far as is recorded */
+    struct instant outcome_at;
+    struct slice state_details;
+    int64_t start_timeout_s;
+    bool reaped;
+};
+
+enum action_kind {
+    ACTION_WAIT,    /* nothing to do before again_at (ms 0: until something is observed) */
+    ACTION_LAUNCH,  /* write the driver and what belongs to it (repeatable), then LAUNCHED */
+    ACTION_MOVE,    /* change the state by event with failure_reason and state_details */
+    ACTION_NOTE,    /* state_details only */
+    ACTION_RECORD,  /* keep outcome in the row; the logs are then finished */
+    ACTION_KILL,    /* delete the driver pod with its own grace */
+    ACTION_REAP,    /* delete everything of the run and its key, then reaped */
+};
+
+struct action {
+    enum action_kind kind;
+    enum job_run_event event;
+    struct slice failure_reason, state_details;
+    struct outcome outcome;
+    struct instant driver_created_at, driver_started_at; /* facts to keep with the move; ms 0: none */
+    struct instant again_at;
+};
+
+/* Limits: how long a cluster may be away before a run that has not started fails. */
+#define CLUSTER_TROUBLE_MAX_MS ((int64_t)10 * 60 * 1000)
+
+struct action decide(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now);

@@ -1,0 +1,29 @@
+/* launch: a run's objects into its cluster and out of it again. Every name is derived from the run id and attempt, so that each of these
+ * may run twice. Called by the reconciler's workers only. */
+#pragma once
+#include "jobs/reconciler.h"
+#include "logship/logship.h"
+#include "store/job_run.h"
+
+struct launch_context {
+    const struct reconciler_options *options;
+    struct logship *logship;
+    struct k8s_client *client;
+    struct slice driver_master;
+};
+
+/* What the run's log shipping needs to know; makes the run's key if it has none. */
+struct err *launch_describe_logs(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct logship_run *ret_run) NODISCARD;
+
+struct launched {
+    struct json *pod;        /* as the API server has it now */
+    int64_t start_timeout_s;
+};
+/* Writes everything of the driver. Errors: ERR_UNAVAILABLE may be tried again; any other rejects the run: e->code is then the failure
+ * reason (FAILURE_…), the message is the cause. */
+struct err *launch_run(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct launched *ret_launched) NODISCARD;
+
+/* Deletes the driver pod with its own grace. */
+struct err *launch_kill(const struct launch_context *context, struct arena *arena, const struct job_run *run) NODISCARD;
+/* Deletes whatever the run has in its cluster: the named objects and the given pods. */
+struct err *launch_remove(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct slice *pods, size_t pod_count) NODISCARD;

@@ -1,0 +1,268 @@
+#include "jobs/observe.h"
+#include "base/arena.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+#define BUCKETS 4096
+
+struct container {
+    struct slice name;
+    bool started, ended;
+};
+
+struct pod {
+    struct pod *next;
+    struct arena *arena; /* all that is below */
+    struct slice name;
+    bool driver, gone;
+    struct observation facts; /* of a driver */
+    struct container *containers;
+    size_t container_count;
+};
+
+struct run {
+    struct run *next;
+    char *id;
+    struct pod *pods;
+};
+
+struct observations {
+    pthread_mutex_t lock; /* guards all below */
+    struct run *buckets[BUCKETS];
+};
+
+struct observations *observations_new(void)
+{
+    struct observations *obs = xcalloc(1, sizeof(*obs));
+    pthread_mutex_init(&obs->lock, NULL);
+    return obs;
+}
+
+static void run_free(struct run *run)
+{
+    for (struct pod *p = run->pods; p;) {
+        struct pod *next = p->next;
+        arena_free(p->arena);
+        free(p);
+        p = next;
+    }
+    free(run->id);
+    free(run);
+}
+
+void observations_free(struct observations *obs)
+{
+    if (!obs)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct run *r = obs->buckets[i]; r;) {
+            struct run *next = r->next;
+            run_free(r);
+            r = next;
+        }
+    }
+    pthread_mutex_destroy(&obs->lock);
+    free(obs);
+}
+
+static struct run **find(struct observations *obs, struct slice id)
+{
+    struct run **link = &obs->buckets[slice_hash(id) % BUCKETS];
+    while (*link && !slice_eq(slice_from_cstr((*link)->id), id))
+        link = &(*link)->next;
+    return link;
+}
+
+static struct instant time_at(const struct json *object, const char *key)
+{
+    struct instant t = {0};
+    struct slice text = json_get_text(object, key);
+    if (text.ptr && !instant_parse_iso8601(text, &t))
+        t.ms = 0;
+    return t;
+}
+
+/* The status of the driver's own container; side cars do not decide. */
+static const struct json *main_status(const struct json *pod)
+{
+    const struct json *statuses = JSON_AT(pod, "status", "containerStatuses");
+    JSON_FOREACH(s, statuses) {
+        if (slice_eq(json_get_text(s, "name"), S(DRIVER_CONTAINER)))
+            return s;
+    }
+    return json_item(statuses, 0);
+}
+
+static struct slice waiting_words(struct arena *arena, const struct json *pod, const struct json *status)
+{
+    JSON_FOREACH(c, JSON_AT(pod, "status", "conditions")) {
+        if (slice_eq(json_get_text(c, "type"), S("PodScheduled")) && slice_eq(json_get_text(c, "status"), S("False")))
+            return slice_dup(arena, json_get_text(c, "message"));
+    }
+    const struct json *waiting = JSON_AT(status, "state", "waiting");
+    struct slice reason = json_get_text(waiting, "reason");
+    if (!reason.len || slice_eq(reason, S("ContainerCreating")) || slice_eq(reason, S("PodInitializing")))
+        return SLICE_NONE;
+    struct slice message = json_get_text(waiting, "message");
+    return slice_fmt(arena, "%.*s%s%.*s", SLICE_ARG(reason), message.len ? ": " : "", SLICE_ARG(message));
+}
+
+static void read_driver(struct pod *p, const struct json *pod)
+{
+    struct observation *f = &p->facts;
+    const struct json *status = main_status(pod), *terminated = JSON_AT(status, "state", "terminated"),
+                      *running = JSON_AT(status, "state", "running");
+    struct slice phase = json_text(JSON_AT(pod, "status", "phase"));
+    f->driver_created_at = time_at(json_get(pod, S("metadata")), "creationTimestamp");
+    f->deleting = JSON_AT(pod, "metadata", "deletionTimestamp") != NULL;
+    f->driver = DRIVER_PENDING;
+    if (terminated) {
+        f->driver = DRIVER_ENDED;
+        f->driver_started_at = time_at(terminated, "startedAt");
+        f->driver_finished_at = time_at(terminated, "finishedAt");
+        f->has_exit_code = json_get(terminated, S("exitCode")) != NULL;
+        f->exit_code = json_get_i64(terminated, "exitCode", -1);
+        f->reason = slice_dup(p->arena, json_get_text(terminated, "reason"));
+        f->message = slice_dup(p->arena, slice_trim(json_get_text(terminated, "message")));
+    } else if (slice_eq(phase, S("Failed")) || slice_eq(phase, S("Succeeded"))) {
+        f->driver = DRIVER_ENDED;
+        f->has_exit_code = slice_eq(phase, S("Succeeded"));
+        f->reason = slice_dup(p->arena, json_text(JSON_AT(pod, "status", "reason")));
+        f->message = slice_dup(p->arena, slice_trim(json_text(JSON_AT(pod, "status", "message"))));
+    } else if (running) {
+        f->driver = DRIVER_RUNNING;
+        f->driver_started_at = time_at(running, "startedAt");
+    } else {
+        f->waiting = waiting_words(p->arena, pod, status);
+    }
+}
+
+static void read_containers(struct pod *p, const struct json *pod)
+{
+    const struct json *statuses = JSON_AT(pod, "status", "containerStatuses");
+    p->containers = ARENA_ARRAY(p->arena, json_count(statuses) + 1, struct container);
+    JSON_FOREACH(s, statuses) {
+        bool ended = JSON_AT(s, "state", "terminated") != NULL;
+        p->containers[p->container_count++] = (struct container){
+            .name = slice_dup(p->arena, json_get_text(s, "name")),
+            .started = ended || JSON_AT(s, "state", "running") != NULL,
+            .ended = ended,
+        };
+    }
+}
+
+void observations_pod(struct observations *obs, struct arena *arena, const struct json *pod, enum observed what, struct slice *ret_run_id)
+{
+    const struct json *meta = json_get(pod, S("metadata")), *labels = json_get(meta, S("labels"));
+    struct slice run_id = json_get_text(labels, LABEL_JOB_ID), name = json_get_text(meta, "name");
+    *ret_run_id = SLICE_NONE;
+    if (!run_id.len || !name.len)
+        return;
+    *ret_run_id = slice_dup(arena, run_id);
+
+    struct pod *fresh = xcalloc(1, sizeof(*fresh));
+    fresh->arena = arena_new();
+    fresh->name = slice_dup(fresh->arena, name);
+    fresh->driver = slice_eq(json_get_text(labels, LABEL_SPARK_ROLE), S("driver"));
+    fresh->gone = what == OBSERVED_GONE;
+    if (fresh->driver)
+        read_driver(fresh, pod);
+    read_containers(fresh, pod);
+
+    pthread_mutex_lock(&obs->lock);
+    struct run **link = find(obs, run_id);
+    if (!*link) {
+        struct run *run = xcalloc(1, sizeof(*run));
+        run->id = xcalloc(1, run_id.len + 1);
+        for (size_t i = 0; i < run_id.len; i++)
+            run->id[i] = run_id.ptr[i];
+        *link = run;
+    }
+    struct pod **at = &(*link)->pods;
+    while (*at && !slice_eq((*at)->name, name))
+        at = &(*at)->next;
+    if (*at) {
+        struct pod *old = *at;
+        fresh->next = old->next;
+        arena_free(old->arena);
+        free(old);
+    }
+    *at = fresh;
+    pthread_mutex_unlock(&obs->lock);
+}
+
+void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct observation *ret_seen)
+{
+    struct observation seen = {.driver = DRIVER_ABSENT};
+    size_t executors = 0;
+    pthread_mutex_lock(&obs->lock);
+    struct run *run = *find(obs, run_id);
+    for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
+        if (!p->driver && !p->gone)
+            executors++;
+        if (p->driver && !p->gone) {
+            seen = p->facts;
+            seen.reason = slice_dup(arena, seen.reason);
+            seen.message = slice_dup(arena, seen.message);
+            seen.waiting = slice_dup(arena, seen.waiting);
+        }
+    }
+    pthread_mutex_unlock(&obs->lock);
+    seen.executors = executors;
+    *ret_seen = seen;
+}
+
+void observations_containers(struct observations *obs, struct arena *arena, struct slice run_id, struct observed_container **ret_containers,
+                             size_t *ret_count)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&obs->lock);
+    struct run *run = *find(obs, run_id);
+    for (struct pod *p = run ? run->pods : NULL; p; p = p->next)
+        count += p->container_count;
+    struct observed_container *list = ARENA_ARRAY(arena, count + 1, struct observed_container);
+    count = 0;
+    for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
+        for (size_t i = 0; i < p->container_count; i++) {
+            list[count++] = (struct observed_container){
+                .pod = slice_dup(arena, p->name),
+                .container = slice_dup(arena, p->containers[i].name),
+                .started = p->containers[i].started,
+                .ended = p->containers[i].ended || p->gone,
+            };
+        }
+    }
+    pthread_mutex_unlock(&obs->lock);
+    *ret_containers = list;
+    *ret_count = count;
+}
+
+void observations_pods(struct observations *obs, struct arena *arena, struct slice run_id, struct slice **ret_names, size_t *ret_count)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&obs->lock);
+    struct run *run = *find(obs, run_id);
+    for (struct pod *p = run ? run->pods : NULL; p; p = p->next)
+        count++;
+    struct slice *names = ARENA_ARRAY(arena, count + 1, struct slice);
+    count = 0;
+    for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
+        if (!p->gone)
+            names[count++] = slice_dup(arena, p->name);
+    }
+    pthread_mutex_unlock(&obs->lock);
+    *ret_names = names;
+    *ret_count = count;
+}
+
+void observations_drop(struct observations *obs, struct slice run_id)
+{
+    pthread_mutex_lock(&obs->lock);
+    struct run **link = find(obs, run_id);
+    struct run *run = *link;
+    if (run)
+        *link = run->next;
+    pthread_mutex_unlock(&obs->lock);
+    if (run)
+        run_free(run);
+}

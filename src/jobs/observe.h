@@ -1,0 +1,30 @@
+/* observe: what the clusters' watches told of the pods of job runs, by run. The watch's thread puts pods in, the reconciler's workers
+ * read observations out; one lock inside. Pods are found by their label emr-containers.amazonaws.com/job.id. */
+#pragma once
+#include "jobs/decide.h"
+
+#define LABEL_JOB_ID "emr-containers.amazonaws.com/job.id"
+#define LABEL_SPARK_ROLE "spark-role"
+#define DRIVER_CONTAINER "spark-kubernetes-driver"
+
+struct observations;
+
+struct observations *observations_new(void);
+void observations_free(struct observations *obs);
+
+enum observed { OBSERVED_PRESENT, OBSERVED_GONE };
+/* Takes in one pod; *ret_run_id (in the arena) is absent when it is no run's. */
+void observations_pod(struct observations *obs, struct arena *arena, const struct json *pod, enum observed what, struct slice *ret_run_id);
+
+/* The pods' part of an observation: driver, its facts, executors. Copies into the arena. */
+void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct observation *ret_seen);
+
+struct observed_container {
+    struct slice pod, container;
+    bool started, ended; /* ended: it terminated, or its pod is gone */
+};
+void observations_containers(struct observations *obs, struct arena *arena, struct slice run_id, struct observed_container **ret_containers,
+                             size_t *ret_count);
+/* Names of the run's pods that are still there. */
+void observations_pods(struct observations *obs, struct arena *arena, struct slice run_id, struct slice **ret_names, size_t *ret_count);
+void observations_drop(struct observations *obs, struct slice run_id);

@@ -1,0 +1,31 @@
+/* outcome: how a driver ended, kept in the run's row as JSON until its logs are whole, and the words that stateDetails and failureReason
+ * then have (emr-on-eks.md 2.2; at most 256 chars). Pure. */
+#pragma once
+#include "base/clock.h"
+#include "base/json.h"
+
+/* failureReason (model: FailureReason). */
+#define FAILURE_INTERNAL_ERROR S("INTERNAL_ERROR")
+#define FAILURE_USER_ERROR S("USER_ERROR")
+#define FAILURE_VALIDATION_ERROR S("VALIDATION_ERROR")
+#define FAILURE_CLUSTER_UNAVAILABLE S("CLUSTER_UNAVAILABLE")
+
+struct outcome {
+    bool succeeded;
+    bool has_exit_code;
+    int64_t exit_code;
+    struct slice failure_reason; /* when not succeeded */
+    struct slice cause;          /* what happened, a sentence without its full stop; may be empty */
+};
+
+struct slice outcome_to_json(struct arena *arena, const struct outcome *outcome);
+bool outcome_from_json(struct arena *arena, struct slice text, struct outcome *ret_outcome);
+
+/* "JobRun completed successfully. It ran for 41 Seconds" */
+struct slice outcome_success_details(struct arena *arena, struct instant started_at, struct instant ended_at);
+/* The cause, the driver's last error line, then EMR's own sentence; cut to 256 chars at a UTF-8 boundary. */
+struct slice outcome_failure_details(struct arena *arena, const struct outcome *outcome, struct slice last_error_line, struct slice log_trouble);
+/* The line that says most in the end of a driver's stderr (and stdout): the last Python exception line or the last line that
+ * matches EMR's (Error|Exception|Fail), blanks trimmed, "Caused by: " preferred; absent when there is none. */
+struct slice outcome_last_error_line(struct slice tail);
+struct slice outcome_cut_details(struct arena *arena, struct slice text);
