@@ -16,7 +16,11 @@ struct discovery_input {
     struct slice server_address; /* "127.16.0.1:6443", for serverAddressByClientCIDRs */
 };
 
-/* True when the path is one of discovery's (also with a trailing slash): then ret_answer is filled, or the error (406, 404 for an
- * unknown group) returned. False: not ours. GET only: the caller answers 405 to other methods. */
+/* True when the path is one of discovery's (also with a trailing slash): "/", "/api", "/api/X", "/apis", "/apis/G", "/apis/G/V",
+ * "/version", "/openapi/…". GET only: the caller answers 405 to other methods. */
 bool discovery_is_path(struct slice path);
+/* The document, or the text `404 page not found` with status 404; 406, and 404 for an unknown version of a known group, as err. */
 struct err *discovery_get(struct arena *arena, const struct discovery_input *input, struct discovery_answer *ret_answer) NODISCARD;
+
+/* For the answers of discovery_get: the OpenAPI documents (openapi.c). path is behind /openapi/v3, "" for the index; SLICE_NONE: 404. */
+struct slice openapi_get(struct arena *arena, struct slice path);

@@ -222,6 +222,22 @@ struct err *status_unsupported_media_type(const char *accepted)
     return e;
 }
 
+struct err *status_unsupported_patch_type(void)
+{
+    struct err *e = make(ERR_INVALID, 415, "UnsupportedMediaType", S("415: Unsupported Media Type"));
+    (void)details_of(e);
+    return e;
+}
+
+struct err *status_not_acceptable_at_all(void)
+{
+    struct err *e = make(ERR_INVALID, 406, "NotAcceptable",
+                         S("406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
+                           "application/vnd.kubernetes.protobuf"));
+    (void)details_of(e);
+    return e;
+}
+
 struct err *status_expired(const char *format, ...)
 {
     return MAKE_FMT(ERR_INVALID, 410, "Expired", format);
