@@ -192,6 +192,9 @@ static struct err *parse_driver(struct emr *e, struct spark_options *options)
     if (!submit == !sql)
         return err_new(ERR_INVALID, "Job driver must have either sparkSubmitJobDriver or sparkSqlJobDriver.");
     TRY(submit ? submit_command(e, submit, &argv) : sql_command(e, sql, &argv));
+    for (size_t i = 0; i < argv.count; i++)
+        if (slice_has_nul(argv.items[i]))
+            return err_new(ERR_INVALID, "An argument of the job driver holds a NUL character.");
     return spark_options_parse(e->arena,
                                &(struct spark_options_input){
                                    .argv = argv.items,
