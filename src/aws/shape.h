@@ -200,6 +200,7 @@ struct aws_operation {
     bool served;
     bool deprecated;
     bool unsigned_allowed;     /* the model's authtype none */
+    bool body_checksum;        /* httpChecksum.requestAlgorithmMember: x-amz-checksum-* headers are the body's */
     bool checksum_required;    /* httpChecksum.requestChecksumRequired */
     int response_status;       /* 200 unless the model says otherwise */
     size_t index;              /* in service->operations */

@@ -50,7 +50,7 @@ def main():
         pathlib.Path(args.out_c).write_text(services.index_source(loaded), "utf-8")
     elif args.what == "services":
         table = services.table(loaded)
-        pathlib.Path(args.out_h).write_text(services.HEADER, "utf-8")
+        pathlib.Path(args.out_h).write_text(services.header(loaded), "utf-8")
         pathlib.Path(args.out_c).write_text(table, "utf-8")
     elif args.what == "check":
         problems = services.check(loaded, args.services)

@@ -354,6 +354,8 @@ class Emitter:
                 rows.append(".deprecated = true")
             if o.row.get("authtype") == "none" or "smithy.api#noAuth" in o.row.get("auth", []):
                 rows.append(".unsigned_allowed = true")
+            if o.row.get("httpChecksum", {}).get("requestAlgorithmMember"):
+                rows.append(".body_checksum = true")
             if o.row.get("httpChecksum", {}).get("requestChecksumRequired") or o.row.get("httpChecksumRequired"):
                 rows.append(".checksum_required = true")
             if o.served:

@@ -16,8 +16,6 @@ def table(services):
         for o in s.operations:
             if o.served:
                 function = "%s_%s" % (s.prefix, o.snake)
-                out.append("struct err *%s(struct call *call, const struct %s *in, struct %s *out);" % (
-                    function, o.struct("request"), o.struct("response")))
                 out.append("static struct err *call_%s(struct call *call, const void *in, void *out)" % function)
                 out += ["{", "    return %s(call, in, out);" % function, "}"]
     for s in services:
@@ -50,6 +48,18 @@ typedef struct err *(*service_function)(struct call *call, const void *in, void 
 /* NULL: this operation is not served. */
 service_function service_function_of(const struct aws_operation *operation);
 """
+
+
+def header(services):
+    """services_table.h: with the declaration of every operation's function, which its own file includes."""
+    out = [HEADER]
+    for s in services:
+        for o in s.operations:
+            if o.served:
+                out.append("struct %s;\nstruct %s;" % (o.struct("request"), o.struct("response")))
+                out.append("struct err *%s_%s(struct call *call, const struct %s *in, struct %s *out) __attribute__((warn_unused_result));" % (
+                    s.prefix, o.snake, o.struct("request"), o.struct("response")))
+    return "\n".join(out) + "\n"
 
 
 def index_source(services):
