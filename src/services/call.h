@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "http/server.h"
+#include "services/services_table.h" /* made from the models: the declarations of all operations */
 
 struct store;      /* store/store.h: ember.db */
 struct reconciler; /* jobs/reconciler.h */

@@ -1,0 +1,91 @@
+/* data_dir: see the header. */
+#include "daemon/data_dir.h"
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/fd.h"
+#include "base/strbuf.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* AKIA and 16 of base32's alphabet; 40 of base64's. Source: IAM user guide, "IAM identifiers" and real keys. */
+#define KEY_ID_ALPHABET S("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+#define SECRET_ALPHABET S("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+
+static char *path_in(struct arena *arena, const char *dir, const char *name)
+{
+    return slice_cstr(arena, slice_fmt(arena, "%s/%s", dir, name));
+}
+
+struct err *data_dir_claim(struct arena *arena, const char *dir, int *ret_lock_fd)
+{
+    TRY(dir_make(dir, 0700));
+    const char *path = path_in(arena, dir, "emberd.lock");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return err_errno(errno, "%s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int number = errno;
+        close(fd);
+        if (number != EWOULDBLOCK)
+            return err_errno(number, "while locking %s", path);
+        struct slice pid = SLICE_NONE;
+        struct err *e = file_read(arena, path_in(arena, dir, "emberd.pid"), 32, &pid);
+        err_free(e);
+        pid = slice_trim(pid);
+        return err_new(ERR_CONFLICT, "another emberd%s%.*s works on %s: stop it, or choose another --data-dir", pid.len ? " with pid " : "",
+                       SLICE_ARG(pid), dir);
+    }
+    *ret_lock_fd = fd;
+    return NULL;
+}
+
+/* The value of "name = value" in an AWS credentials file with one profile. */
+static struct slice setting(struct slice text, struct slice name)
+{
+    struct slice rest = text;
+    while (rest.ptr) {
+        struct slice line = slice_cut(&rest, '\n'), before, after;
+        if (slice_split(line, '=', &before, &after) && slice_eq(slice_trim(before), name))
+            return slice_trim(after);
+    }
+    return SLICE_NONE;
+}
+
+struct err *data_dir_root_key(struct arena *arena, const char *dir, struct slice region, struct root_key *ret_key)
+{
+    const char *path = path_in(arena, dir, "root-credentials");
+    struct slice text;
+    struct err *e = file_read(arena, path, 65536, &text);
+    if (e && e->kind == ERR_NOT_FOUND) {
+        err_free(e);
+        struct slice id = slice_fmt(arena, "AKIA%.*s", SLICE_ARG(random_text(arena, 16, KEY_ID_ALPHABET)));
+        text = slice_fmt(arena,
+                         "# The root key of this Ember: it may do everything. AWS_SHARED_CREDENTIALS_FILE and AWS_PROFILE=ember use it as it is.\n"
+                         "[ember]\naws_access_key_id = %.*s\naws_secret_access_key = %.*s\nregion = %.*s\n",
+                         SLICE_ARG(id), SLICE_ARG(random_text(arena, 40, SECRET_ALPHABET)), SLICE_ARG(region));
+        TRY(file_write_atomic(path, text, 0600));
+    } else if (e) {
+        return e;
+    }
+    struct root_key key = {.access_key_id = setting(text, S("aws_access_key_id")), .secret = setting(text, S("aws_secret_access_key"))};
+    if (!key.access_key_id.len || !key.secret.len)
+        return err_new(ERR_INVALID, "%s has no aws_access_key_id and aws_secret_access_key: restore it, or remove it to get a new key", path);
+    *ret_key = key;
+    return NULL;
+}
+
+struct err *data_dir_announce(struct arena *arena, const char *dir, struct slice endpoint)
+{
+    TRY(file_write_atomic(path_in(arena, dir, "emberd.pid"), slice_fmt(arena, "%d\n", (int)getpid()), 0600));
+    return file_write_atomic(path_in(arena, dir, "endpoint"), slice_fmt(arena, "%.*s\n", SLICE_ARG(endpoint)), 0600);
+}
+
+void data_dir_retract(struct arena *arena, const char *dir)
+{
+    (void)unlink(path_in(arena, dir, "endpoint"));
+    (void)unlink(path_in(arena, dir, "emberd.pid"));
+}

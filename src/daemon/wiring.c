@@ -1,0 +1,222 @@
+/* wiring: see the header. The endpoint comes first, since the reconciler and its pods must know its port; requests wait at its
+ * door until all stands. In the other direction it goes late, since the last logs of jobs are shipped through it. */
+#include "daemon/wiring.h"
+#include "base/arena.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "cluster/cluster.h"
+#include "edge/edge.h"
+#include "http/server.h"
+#include "jobs/reconciler.h"
+#include "logstore/logstore.h"
+#include "objects/objects.h"
+#include "services/call.h"
+#include "store/store.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOCAL_CLUSTER S("local")
+#define WORKERS 16
+#define CONTROL_GRACE_MS 5000
+#define SERVER_GRACE_MS 5000
+
+/* A cluster's API client; made on first use, kept until the daemon stops. */
+struct connection {
+    struct connection *next;
+    struct slice cluster, driver_master;
+    struct k8s_client *client;
+};
+
+struct daemon {
+    struct arena *arena;
+    const struct config *config;
+    struct store *store;
+    struct edge *edge;
+    struct http_server *server;
+    struct objects *objects;
+    struct logstore *logstore;
+    struct clusters *clusters;
+    struct reconciler *reconciler;
+    struct slice endpoint;
+    struct parts parts;
+    pthread_mutex_t connections_lock; /* guards the list and arena while the daemon runs */
+    struct connection *connections;
+};
+
+static char *path_in(struct daemon *daemon, const char *name)
+{
+    return slice_cstr(daemon->arena, slice_fmt(daemon->arena, "%s/%s", daemon->config->data_dir, name));
+}
+
+static struct err *connect_locked(struct daemon *daemon, struct slice cluster, const struct connection **ret_connection)
+{
+    for (struct connection *c = daemon->connections; c; c = c->next)
+        if (slice_eq(c->cluster, cluster)) {
+            *ret_connection = c;
+            return NULL;
+        }
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct cluster_view view;
+    struct slice kubeconfig;
+    TRY(cluster_get(daemon->clusters, arena, cluster, &view));
+    TRY(cluster_kubeconfig(daemon->clusters, arena, cluster, &kubeconfig));
+    struct k8s_client *client;
+    TRY(k8s_client_from_kubeconfig(kubeconfig, &client));
+    struct connection *connection = ARENA_NEW(daemon->arena, struct connection);
+    *connection = (struct connection){
+        .next = daemon->connections,
+        .cluster = slice_dup(daemon->arena, cluster),
+        .driver_master = slice_dup(daemon->arena, view.driver_master),
+        .client = client,
+    };
+    daemon->connections = connection;
+    *ret_connection = connection;
+    return NULL;
+}
+
+/* reconciler_options.connect */
+static struct err *connect_cluster(void *ctx, struct slice cluster, struct k8s_client **ret_client, struct slice *ret_driver_master)
+{
+    struct daemon *daemon = ctx;
+    const struct connection *connection = NULL;
+    pthread_mutex_lock(&daemon->connections_lock);
+    struct err *e = connect_locked(daemon, cluster, &connection);
+    pthread_mutex_unlock(&daemon->connections_lock);
+    if (e)
+        return e;
+    *ret_client = connection->client;
+    *ret_driver_master = connection->driver_master;
+    return NULL;
+}
+
+static struct err *start_server(struct daemon *daemon)
+{
+    const struct config *config = daemon->config;
+    TRY(http_server_start(&(struct http_server_options){.address = config->address,
+                                                        .port = config->port,
+                                                        .handler = edge_handle,
+                                                        .ctx = daemon->edge,
+                                                        .worker_count = WORKERS,
+                                                        .tls_cert_path = config->tls_cert,
+                                                        .tls_key_path = config->tls_key},
+                          &daemon->server));
+    bool v6 = strchr(config->address, ':') != NULL;
+    daemon->endpoint = slice_fmt(daemon->arena, "%s://%s%s%s:%u", config->tls_cert ? "https" : "http", v6 ? "[" : "", config->address,
+                                 v6 ? "]" : "", (unsigned)http_server_port(daemon->server));
+    return NULL;
+}
+
+/* The admin's kubeconfig as a file, for `ember kubeconfig`. */
+static struct err *write_kubeconfig(struct daemon *daemon, struct slice name)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice yaml;
+    TRY(cluster_kubeconfig(daemon->clusters, arena, name, &yaml));
+    return file_write_atomic(slice_cstr(arena, slice_fmt(arena, "%s/clusters/%.*s/kubeconfig", daemon->config->data_dir, SLICE_ARG(name))),
+                             yaml, 0600);
+}
+
+static struct err *start_clusters(struct daemon *daemon, const struct installation *installation)
+{
+    TRY(clusters_open(&(struct clusters_options){.data_dir = slice_from_cstr(daemon->config->data_dir),
+                                                 .runner_path = installation->runner_path,
+                                                 .releases_dir = installation->spark_dir,
+                                                 .python_path = installation->python_path,
+                                                 .archives_dir = installation->archives_dir},
+                      &daemon->clusters));
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct cluster_view *views;
+    size_t count;
+    TRY(cluster_list(daemon->clusters, arena, &views, &count));
+    if (count == 0) {
+        TRY(cluster_create(daemon->clusters, &(struct cluster_spec){.name = LOCAL_CLUSTER, .node_count = daemon->config->node_count}));
+        TRY(cluster_list(daemon->clusters, arena, &views, &count));
+    }
+    for (size_t i = 0; i < count; i++)
+        TRY(write_kubeconfig(daemon, views[i].name));
+    return NULL;
+}
+
+static struct err *start_parts(struct daemon *daemon, const struct root_key *key, const struct installation *installation)
+{
+    const struct config *config = daemon->config;
+    TRY(store_open(path_in(daemon, "ember.db"), &daemon->store));
+    daemon->edge = edge_new(&(struct edge_options){.account_id = config->account_id,
+                                                   .region = config->region,
+                                                   .root_access_key_id = key->access_key_id,
+                                                   .root_secret = key->secret,
+                                                   .store = daemon->store});
+    TRY(start_server(daemon));
+    TRY(objects_open(path_in(daemon, "objects"), &daemon->objects));
+    TRY(logstore_open(path_in(daemon, "logs"), &daemon->logstore));
+    TRY(start_clusters(daemon, installation));
+    char *spool = path_in(daemon, "logs/spool");
+    TRY(dir_make(spool, 0700));
+    TRY(reconciler_start(&(struct reconciler_options){.store = daemon->store,
+                                                      .connect = connect_cluster,
+                                                      .connect_ctx = daemon,
+                                                      .account_id = config->account_id,
+                                                      .region = config->region,
+                                                      .endpoint = daemon->endpoint,
+                                                      .installed = installation->sparks,
+                                                      .installed_count = installation->spark_count,
+                                                      .strict_releases = config->strict_releases,
+                                                      .spool_dir = slice_from_cstr(spool)},
+                         &daemon->reconciler));
+    daemon->parts = (struct parts){
+        .store = daemon->store,
+        .reconciler = daemon->reconciler,
+        .objects = daemon->objects,
+        .logstore = daemon->logstore,
+        .clusters = daemon->clusters,
+        .account_id = config->account_id,
+        .region = config->region,
+        .endpoint = daemon->endpoint,
+    };
+    edge_open(daemon->edge, &daemon->parts);
+    return NULL;
+}
+
+struct err *daemon_start(const struct config *config, const struct root_key *key, const struct installation *installation,
+                         struct daemon **ret_daemon)
+{
+    struct daemon *daemon = xcalloc(1, sizeof(*daemon));
+    daemon->arena = arena_new();
+    daemon->config = config;
+    pthread_mutex_init(&daemon->connections_lock, NULL);
+    struct err *e = start_parts(daemon, key, installation);
+    if (e) {
+        daemon_stop(daemon);
+        return e;
+    }
+    *ret_daemon = daemon;
+    return NULL;
+}
+
+struct slice daemon_endpoint(const struct daemon *daemon)
+{
+    return daemon->endpoint;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+    if (!daemon)
+        return;
+    if (daemon->edge)
+        (void)edge_close_control(daemon->edge, CONTROL_GRACE_MS);
+    reconciler_stop(daemon->reconciler);
+    for (struct connection *c = daemon->connections; c; c = c->next)
+        k8s_client_free(c->client);
+    if (daemon->clusters)
+        clusters_close(daemon->clusters);
+    if (daemon->server)
+        http_server_stop(daemon->server, SERVER_GRACE_MS);
+    edge_free(daemon->edge);
+    logstore_close(daemon->logstore);
+    objects_close(daemon->objects);
+    store_close(daemon->store);
+    pthread_mutex_destroy(&daemon->connections_lock);
+    arena_free(daemon->arena);
+    free(daemon);
+}

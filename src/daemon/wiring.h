@@ -1,0 +1,16 @@
+/* wiring: makes the daemon's parts in order, hands each what it needs, and takes them down in reverse. */
+#pragma once
+#include "base/err.h"
+#include "daemon/config.h"
+#include "daemon/data_dir.h"
+#include "daemon/installation.h"
+
+struct daemon;
+
+/* When it returns, requests are served. On an error everything that was started is stopped again. config, key and installation
+ * are borrowed for the daemon's life. */
+struct err *daemon_start(const struct config *config, const struct root_key *key, const struct installation *installation,
+                         struct daemon **ret_daemon) NODISCARD;
+struct slice daemon_endpoint(const struct daemon *daemon); /* http://127.0.0.1:4567 */
+/* Pods go on running; everything accepted is on disk when it returns. NULL is fine. */
+void daemon_stop(struct daemon *daemon);

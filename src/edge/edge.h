@@ -1,0 +1,32 @@
+/* edge: the one endpoint. Drives a request through route -> authenticate -> decode -> authorize -> validate -> call -> encode and
+ * answers it in its service's protocol. Also answers the few unsigned paths that are ours (/healthz).
+ *
+ * edge_handle runs in the HTTP server's worker threads, any number at once. An edge starts closed: requests wait at the door
+ * until edge_open tells it the daemon's parts, so that the server may take its port before the rest of the daemon stands. */
+#pragma once
+#include "base/err.h"
+
+struct edge;
+struct http_request;
+struct parts;
+struct store;
+
+struct edge_options {
+    struct slice account_id;         /* "111122223333" */
+    struct slice region;             /* "us-east-1" */
+    struct slice root_access_key_id; /* from DATA_DIR/root-credentials */
+    struct slice root_secret;        /* copied, wiped by edge_free */
+    struct store *store;             /* for the session keys of job runs; borrowed */
+};
+
+struct edge *edge_new(const struct edge_options *options);
+void edge_free(struct edge *edge); /* after the server has stopped; NULL is fine */
+
+/* The http_handler; ctx is the edge. */
+void edge_handle(struct http_request *request, void *ctx);
+
+/* Lets requests in. parts is borrowed until edge_close_control (reconciler, clusters) and edge_free (the rest). */
+void edge_open(struct edge *edge, const struct parts *parts);
+/* First step of a shutdown: from now on only S3, Logs and STS are answered (the last logs of running jobs are still shipped through this
+ * endpoint), everything else gets 503. Waits at most timeout_ms for such requests that are under way; false when some still are. */
+bool edge_close_control(struct edge *edge, int timeout_ms);

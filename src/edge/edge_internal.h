@@ -1,0 +1,83 @@
+/* edge_internal: what the files of edge/ share. */
+#pragma once
+#include "aws/codec.h"
+#include "aws/sigv4.h"
+#include "edge/edge.h"
+#include "http/server.h"
+#include "services/call.h"
+#include <pthread.h>
+
+/* ---- route.c: which service a request is for (reference: credential scope, else target, action, host, path). Pure. ---- */
+
+enum door {
+    DOOR_SERVICE, /* service is set */
+    DOOR_HEALTH,  /* unsigned /healthz */
+    DOOR_OURS,    /* another of our unsigned paths, which nothing serves yet: 404 */
+    DOOR_UNKNOWN, /* signed for a service that is not here; service is one of the same protocol, scope_service its name */
+};
+
+enum signing {
+    SIGNING_NONE,
+    SIGNING_HEADER,    /* Authorization: AWS4-HMAC-SHA256 … */
+    SIGNING_QUERY,     /* X-Amz-Algorithm=… in the query */
+    SIGNING_V2_HEADER, /* Authorization: AWS key:signature */
+    SIGNING_V2_QUERY,  /* AWSAccessKeyId, Signature, Expires in the query */
+    SIGNING_OTHER,     /* some other Authorization */
+};
+
+struct target {
+    enum door door;
+    const struct aws_service *service;
+    struct slice scope_service; /* as the client signed; absent when it did not say */
+    enum signing signing;
+    struct slice bucket; /* S3: named by the virtual host; absent: path style */
+};
+
+/* body: what of it is known: only looked at for Action= of an unsigned form; may be absent. */
+struct target edge_route_target(struct arena *arena, const struct aws_request *request, struct slice host);
+
+/* The bucket that a virtual host of S3 names: BUCKET.s3.…, BUCKET.s3-REGION.…, BUCKET.localhost; absent for other hosts. */
+struct slice edge_virtual_bucket(struct slice host);
+
+/* ---- edge.c ---- */
+
+struct edge {
+    pthread_mutex_t lock; /* guards the three below */
+    pthread_cond_t changed;
+    const struct parts *parts; /* NULL: closed */
+    bool control_closed;
+    size_t control_calls; /* under way */
+    struct store *store;
+    struct slice account_id, region;
+    struct slice root_access_key_id, root_secret, root_arn; /* heap */
+};
+
+enum edge_side {
+    EDGE_DATA,    /* S3, Logs, STS: needs neither reconciler nor clusters, answered until the server stops */
+    EDGE_CONTROL, /* everything else */
+};
+/* The daemon's parts, once it has started; NULL when it has not in time or is stopping. Pair with edge_leave unless NULL. */
+const struct parts *edge_enter(struct edge *edge, enum edge_side side);
+void edge_leave(struct edge *edge, enum edge_side side);
+
+/* ---- authenticate.c ---- */
+
+struct identity {
+    struct principal principal;
+    struct sigv4_chain chain; /* what is left to check of the body; its key is wiped by the caller */
+};
+/* Whose request it is, or the refusal in the service's words. Unsigned ones are anonymous at S3 and refused elsewhere. */
+struct err *edge_authenticate(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
+                              struct instant now, struct identity *ret_identity) NODISCARD;
+
+/* ---- body.c ---- */
+
+bool edge_streams_request(const struct aws_operation *operation);
+/* S3: a streamed body becomes call->body_read, any other is read whole into request->body; nothing for other services. */
+struct err *edge_open_body(struct call *call, struct aws_request *request, const struct sigv4_chain *chain, size_t max_bytes) NODISCARD;
+void edge_close_body(struct call *call);
+
+/* ---- authorize.c: until policies decide, who may do what is fixed: root everything, a job run's session S3 and Logs. Pure. ---- */
+
+/* AccessDenied in the service's words. */
+struct err *edge_authorize(const struct call *call, const struct aws_route *route) NODISCARD;

@@ -1,0 +1,229 @@
+/* request: the pipeline. Each step's failure becomes an answer in the service's protocol; whatever has no AWS name is the
+ * service's internal error, logged here once with the request id. */
+#include "edge/edge_internal.h"
+#include "base/digest.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include <string.h>
+
+/* Bodies that are held whole; bigger ones (objects, parts) are streamed. AWS's own limits for these services are lower. */
+#define MAX_BODY_BYTES (4 << 20)
+#define REQUEST_ID_ALPHABET S("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+/* One request on its way through the pipeline. */
+struct passage {
+    struct edge *edge;
+    struct arena *arena;
+    struct http_request *http;
+    struct aws_request request;
+    struct target target;
+    struct aws_route route;
+    struct identity identity;
+    struct call call;
+    struct slice request_id;
+    struct instant now;
+};
+
+static bool is_data_service(const struct aws_service *service)
+{
+    return service->protocol == AWS_REST_XML || service->protocol == AWS_JSON_1_1 || service->protocol == AWS_QUERY;
+}
+
+static void send(struct passage *p, const struct aws_response *response)
+{
+    struct http_header *headers = ARENA_ARRAY(p->arena, response->header_count + 1, struct http_header);
+    for (size_t i = 0; i < response->header_count; i++)
+        headers[i] = (struct http_header){.name = response->headers[i].name, .value = response->headers[i].value};
+    http_respond(p->http, response->status, headers, response->header_count, response->body);
+}
+
+static void log_request(struct passage *p, const struct err *e, int status)
+{
+    struct slice operation = p->route.operation ? p->route.operation->name : S("");
+    struct slice service = p->target.service->signing_name;
+    /* Internal errors are ours to explain; everything else the client was told. A client that goes away is no error. */
+    if (e && status >= 500 && status != 501 && status != 503)
+        log_event(REQUEST_FAILED, LOG_SLICE("requestId", p->request_id), LOG_SLICE("service", service), LOG_SLICE("operation", operation),
+                  LOG_ERR(e));
+    else
+        log_event(REQUEST_DONE, LOG_SLICE("requestId", p->request_id), LOG_SLICE("service", service), LOG_SLICE("operation", operation),
+                  LOG_INT("status", status), LOG_SLICE("accessKeyId", p->identity.principal.access_key_id));
+}
+
+static void fail(struct passage *p, struct err *e)
+{
+    if (http_responded(p->http)) {
+        /* The head is out: the connection is cut, which the client sees as a body that is too short. */
+        bool gone = e->kind == ERR_UNAVAILABLE || e->kind == ERR_INVALID;
+        log_request(p, gone ? NULL : e, gone ? 499 : 500);
+        err_free(e);
+        return;
+    }
+    struct aws_response response = aws_encode_error(p->arena, p->target.service, &p->request, p->request_id, e);
+    log_request(p, e, response.status);
+    send(p, &response);
+    err_free(e);
+}
+
+static struct err *read_whole_body(struct passage *p)
+{
+    struct err *e = http_body_read_all(p->http, MAX_BODY_BYTES, &p->request.body);
+    if (!e)
+        return NULL;
+    struct err *told = NULL;
+    switch (e->kind) {
+    case ERR_LIMIT:
+        told = aws_err(ERR_LIMIT, 413, "RequestEntityTooLargeException", "Request size exceeded %d bytes.", MAX_BODY_BYTES);
+        break;
+    case ERR_UNAVAILABLE:
+    case ERR_INVALID:
+        told = aws_err(ERR_INVALID, 400, p->target.service->serialization_code.ptr, "The request's body ended early or came too slowly.");
+        break;
+    case ERR_NOT_FOUND:
+    case ERR_CONFLICT:
+    case ERR_DENIED:
+    case ERR_INTERNAL:
+        return e;
+    }
+    err_free(e);
+    return told;
+}
+
+/* A service that is not here is refused in its own protocol family. */
+static struct err *refuse_service(const struct target *target)
+{
+    struct slice name = target->scope_service;
+    switch (target->service->protocol) {
+    case AWS_QUERY:
+        return aws_err(ERR_INVALID, 400, "InvalidAction", "The service %.*s is not served here.", SLICE_ARG(name));
+    case AWS_REST_XML:
+        return aws_err(ERR_INVALID, 501, "NotImplemented", "A header you provided implies functionality that is not implemented");
+    case AWS_REST_JSON:
+    case AWS_JSON_1_1:
+        return aws_err(ERR_INVALID, target->service->protocol == AWS_REST_JSON ? 404 : 400, "UnknownOperationException",
+                       "The service %.*s is not served here.", SLICE_ARG(name));
+    }
+    return NULL;
+}
+
+/* Unknown operations are told only to those who have shown who they are. */
+static struct err *identify(struct passage *p)
+{
+    struct err *routed = NULL;
+    bool s3 = p->target.service->protocol == AWS_REST_XML;
+    if (s3)
+        routed = aws_route(p->arena, p->target.service, &p->request, &p->route);
+    else
+        TRY(read_whole_body(p));
+    if (!s3 && p->target.door == DOOR_SERVICE) {
+        /* An unsigned form names its service by Action=, which the body had to tell first. */
+        if (p->target.signing == SIGNING_NONE)
+            p->target = edge_route_target(p->arena, &p->request, p->http->host);
+        routed = aws_route(p->arena, p->target.service, &p->request, &p->route);
+    }
+    struct err *e = edge_authenticate(p->edge, p->arena, &p->target, &p->request, p->now, &p->identity);
+    if (e) {
+        err_free(routed);
+        return e;
+    }
+    if (p->target.door == DOOR_UNKNOWN) {
+        err_free(routed);
+        return refuse_service(&p->target);
+    }
+    /* Before a byte of the body is read. */
+    if (p->identity.principal.kind == PRINCIPAL_ANONYMOUS && (routed || !p->route.operation->unsigned_allowed)) {
+        err_free(routed);
+        return aws_err(ERR_DENIED, 403, "AccessDenied", "Access Denied");
+    }
+    return routed;
+}
+
+static struct err *run(struct passage *p)
+{
+    const struct aws_operation *operation = p->route.operation;
+    void *in;
+    p->call.operation = operation;
+    p->call.principal = p->identity.principal;
+    TRY(edge_open_body(&p->call, &p->request, &p->identity.chain, MAX_BODY_BYTES));
+    TRY(aws_decode_request(p->arena, &p->route, &p->request, &in));
+    TRY(edge_authorize(&p->call, &p->route));
+    TRY(aws_validate(p->arena, operation, in));
+    void *out = arena_alloc(p->arena, operation->response->size ? operation->response->size : 1);
+    service_function serve = service_function_of(operation);
+    if (!serve)
+        return aws_err_unknown_operation(operation->service, operation->name);
+    TRY(serve(&p->call, in, out));
+    if (http_responded(p->http)) {
+        log_request(p, NULL, 200);
+        return NULL;
+    }
+    struct aws_response response = aws_encode_response(p->arena, operation, &p->request, p->request_id, out);
+    log_request(p, NULL, response.status);
+    send(p, &response);
+    return NULL;
+}
+
+static void serve_aws(struct passage *p)
+{
+    enum edge_side side = is_data_service(p->target.service) ? EDGE_DATA : EDGE_CONTROL;
+    const struct parts *parts = edge_enter(p->edge, side);
+    if (!parts) {
+        bool s3 = p->target.service->protocol == AWS_REST_XML;
+        fail(p, aws_err(ERR_UNAVAILABLE, 503, s3 ? "ServiceUnavailable" : "ServiceUnavailableException",
+                        "The service is starting or stopping. Please try again."));
+        return;
+    }
+    p->call = (struct call){
+        .arena = p->arena,
+        .parts = parts,
+        .request_id = p->request_id,
+        .now = p->now,
+        .http = p->http,
+        .body_length = -1,
+    };
+    struct err *e = identify(p);
+    if (!e)
+        e = run(p);
+    edge_close_body(&p->call);
+    secret_wipe(&p->identity.chain.key, sizeof(p->identity.chain.key));
+    if (e)
+        fail(p, e);
+    edge_leave(p->edge, side);
+}
+
+static void answer_plain(struct http_request *http, int status, struct slice text)
+{
+    const struct http_header headers[] = {{.name = S("Content-Type"), .value = S("text/plain")}};
+    http_respond(http, status, headers, ARRAY_SIZE(headers), text);
+}
+
+void edge_handle(struct http_request *http, void *ctx)
+{
+    struct passage p = {.edge = ctx, .arena = http->arena, .http = http, .now = instant_now()};
+    struct aws_header *headers = ARENA_ARRAY(p.arena, http->headers.count + 1, struct aws_header);
+    for (size_t i = 0; i < http->headers.count; i++)
+        headers[i] = (struct aws_header){.name = http->headers.items[i].name, .value = http->headers.items[i].value};
+    p.request = (struct aws_request){
+        .method = http->method,
+        .path = http->path,
+        .query = http->query,
+        .headers = {.items = headers, .count = http->headers.count},
+        .body = SLICE_NONE,
+        .bucket = SLICE_NONE,
+    };
+    p.target = edge_route_target(p.arena, &p.request, http->host);
+    p.request.bucket = p.target.bucket;
+    switch (p.target.door) {
+    case DOOR_HEALTH:
+        answer_plain(http, 200, S("ok\n"));
+        return;
+    case DOOR_OURS:
+        answer_plain(http, 404, S("not found\n"));
+        return;
+    case DOOR_SERVICE:
+    case DOOR_UNKNOWN:
+        break;
+    }
+    p.request_id = p.target.service->protocol == AWS_REST_XML ? random_text(p.arena, 16, REQUEST_ID_ALPHABET) : random_uuid(p.arena);
+    serve_aws(&p);
+}

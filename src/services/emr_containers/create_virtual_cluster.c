@@ -1,0 +1,90 @@
+/* CreateVirtualCluster: one namespace of one cluster. Synchronous: the next Describe shows it RUNNING. */
+#include "jobs/job_run.h"
+#include "jobs/reconciler.h"
+#include "services/emr_containers/resource.h"
+
+/* Texts: astronomer-providers #410 (namespace taken), re:Post (unauthorized), airflow's hook (not reachable); the rest is ours. */
+static struct err *check_namespace(struct call *call, struct slice cluster, struct slice namespace_)
+{
+    struct err *e = reconciler_check_namespace(call->parts->reconciler, cluster, namespace_);
+    if (!e)
+        return NULL;
+    struct err *told = NULL;
+    switch (e->kind) {
+    case ERR_NOT_FOUND:
+        told = err_has_code(e, "Cluster")
+                   ? err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Cluster %.*s does not exist.", SLICE_ARG(cluster))
+                   : emr_containers_invalid("Namespace %.*s does not exist in cluster %.*s.", SLICE_ARG(namespace_), SLICE_ARG(cluster));
+        break;
+    case ERR_DENIED:
+        told = emr_containers_invalid("Unauthorized to perform read namespace on (%.*s).", SLICE_ARG(namespace_));
+        break;
+    case ERR_UNAVAILABLE:
+        told = emr_containers_invalid("Cluster %.*s is not reachable as its connection is currently being updated", SLICE_ARG(cluster));
+        break;
+    case ERR_INVALID:
+    case ERR_CONFLICT:
+    case ERR_LIMIT:
+    case ERR_INTERNAL:
+        return e;
+    }
+    err_free(e);
+    return told;
+}
+
+static struct err *check_features(const struct emr_containers_create_virtual_cluster_request *in)
+{
+    if (in->security_configuration_id.ptr)
+        return err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Security configuration %.*s doesn't exist.",
+                        SLICE_ARG(in->security_configuration_id));
+    if (in->session_enabled.set && in->session_enabled.value)
+        return emr_containers_invalid("Sessions are not supported: leave sessionEnabled out.");
+    const struct emr_containers_scheduler_configuration *scheduler = in->scheduler_configuration;
+    if (scheduler && (scheduler->max_concurrent_job_runs.set || scheduler->max_in_queue_job_runs.set))
+        return emr_containers_invalid("Job queueing is not supported: leave schedulerConfiguration out.");
+    return NULL;
+}
+
+struct err *emr_containers_create_virtual_cluster(struct call *call, const struct emr_containers_create_virtual_cluster_request *in,
+                                                  struct emr_containers_create_virtual_cluster_response *out)
+{
+    /* eksInfo is optional in the model; without it AWS answers a ValidationException (comment in Terraform's provider). */
+    const struct emr_containers_container_info *info = in->container_provider->info;
+    if (!info || !info->eks_info)
+        return emr_containers_invalid("1 validation error detected: Value null at 'containerProvider.info.eksInfo' failed to satisfy "
+                                      "constraint: Member must not be null");
+    struct slice namespace_ = info->eks_info->namespace;
+    if (!namespace_.ptr)
+        return emr_containers_invalid("1 validation error detected: Value null at 'containerProvider.info.eksInfo.namespace' failed to "
+                                      "satisfy constraint: Member must not be null");
+    TRY(check_features(in));
+    struct tags tags;
+    TRY(tags_from_map(call, &in->tags, &tags));
+    TRY(check_namespace(call, in->container_provider->id, namespace_));
+
+    struct emr_containers_create_virtual_cluster_request canonical = *in;
+    canonical.client_token = SLICE_NONE;
+    struct virtual_cluster row = {
+        .id = virtual_cluster_id_new(call->arena),
+        .name = in->name,
+        .state = EMR_CONTAINERS_VIRTUAL_CLUSTER_STATE_RUNNING,
+        .cluster = in->container_provider->id,
+        .namespace_ = namespace_,
+        .scheduler_configuration = SLICE_NONE,
+        .created_at = call->now,
+        .tags = tags,
+    };
+    struct slice id;
+    struct err *e = store_virtual_cluster_insert(call->parts->store, call->arena, &row, virtual_cluster_arn(call, row.id), in->client_token,
+                                                 request_digest(call, S(""), &canonical), &id);
+    if (e && e->kind == ERR_CONFLICT) {
+        bool token = err_has_code(e, "ClientToken");
+        err_free(e);
+        return token ? emr_containers_invalid("The client token %.*s was already used for another request.", SLICE_ARG(in->client_token))
+                     : emr_containers_invalid("A virtual cluster already exists in the given namespace");
+    }
+    if (e)
+        return e;
+    *out = (struct emr_containers_create_virtual_cluster_response){.id = id, .name = in->name, .arn = virtual_cluster_arn(call, id)};
+    return NULL;
+}

@@ -1,0 +1,87 @@
+/* job_run_view: see the header. */
+#include "services/emr_containers/job_run_view.h"
+#include "aws/codec.h"
+#include "aws/value.h"
+
+/* Stored JSON (of our own writing) to the structure of StartJobRun's member; NULL when absent. */
+static struct err *decode(struct call *call, struct slice member_name, struct slice json, const void **ret_value)
+{
+    const struct aws_operation *start = aws_operation_find(&emr_containers_service, S("StartJobRun"));
+    const struct aws_member *member = aws_member_find(start->request, member_name);
+    *ret_value = NULL;
+    if (!json.ptr)
+        return NULL;
+    void *value = arena_alloc(call->arena, member->shape->size);
+    struct err *e = aws_json_decode(call->arena, &emr_containers_service, member->shape, json, value);
+    if (e) {
+        struct err *broken = err_new(ERR_INTERNAL, "a job run's %.*s cannot be read: %.*s", SLICE_ARG(member_name), SLICE_ARG(err_message(e)));
+        err_free(e);
+        return broken;
+    }
+    *ret_value = value;
+    return NULL;
+}
+
+/* configurationOverrides is never empty: persistentAppUI comes back ENABLED when it was not given. Source: comments in
+ * aws-controllers-k8s, emrcontainers-controller, hooks.go. */
+static const struct emr_containers_configuration_overrides *fill_defaults(struct call *call,
+                                                                          const struct emr_containers_configuration_overrides *given)
+{
+    struct emr_containers_configuration_overrides *overrides = ARENA_NEW(call->arena, struct emr_containers_configuration_overrides);
+    struct emr_containers_monitoring_configuration *monitoring = ARENA_NEW(call->arena, struct emr_containers_monitoring_configuration);
+    if (given)
+        *overrides = *given;
+    if (overrides->monitoring_configuration)
+        *monitoring = *overrides->monitoring_configuration;
+    if (!monitoring->persistent_app_ui.ptr)
+        monitoring->persistent_app_ui = EMR_CONTAINERS_PERSISTENT_APP_UI_ENABLED;
+    overrides->monitoring_configuration = monitoring;
+    return overrides;
+}
+
+static struct err *view_whole(struct call *call, const struct job_run *row, struct emr_containers_job_run *view)
+{
+    const void *driver, *overrides;
+    TRY(decode(call, S("jobDriver"), row->job_driver, &driver));
+    TRY(decode(call, S("configurationOverrides"), row->configuration_overrides, &overrides));
+    view->job_driver = driver;
+    view->configuration_overrides = fill_defaults(call, overrides);
+    if (row->retry_max_attempts > 0) {
+        struct emr_containers_retry_policy_configuration *policy = ARENA_NEW(call->arena, struct emr_containers_retry_policy_configuration);
+        policy->max_attempts = OPT_I64(row->retry_max_attempts);
+        view->retry_policy_configuration = policy;
+    }
+    return NULL;
+}
+
+struct err *job_run_view(struct call *call, const struct job_run *row, enum job_run_view_kind kind, struct emr_containers_job_run *ret_view)
+{
+    struct slice arn = job_run_arn(call, row->virtual_cluster_id, row->id);
+    struct slice_map tags;
+    TRY(tags_of(call, arn, &tags));
+    struct emr_containers_job_run view = {
+        .id = row->id,
+        .name = row->name,
+        .virtual_cluster_id = row->virtual_cluster_id,
+        .arn = arn,
+        .state = row->state,
+        .client_token = row->client_token,
+        .execution_role_arn = row->execution_role_arn,
+        .release_label = row->release_label,
+        .created_at = OPT_INSTANT(row->created_at),
+        .created_by = row->created_by,
+        .finished_at = {.set = row->finished_at.ms != 0, .value = row->finished_at},
+        .state_details = row->state_details,
+        .failure_reason = row->failure_reason,
+        .tags = tags,
+    };
+    if (row->retry_max_attempts > 0) {
+        struct emr_containers_retry_policy_execution *execution = ARENA_NEW(call->arena, struct emr_containers_retry_policy_execution);
+        execution->current_attempt_count = OPT_I64(row->attempt);
+        view.retry_policy_execution = execution;
+    }
+    if (kind == JOB_RUN_WHOLE)
+        TRY(view_whole(call, row, &view));
+    *ret_view = view;
+    return NULL;
+}

@@ -1,0 +1,147 @@
+/* StartJobRun: checks what AWS checks at once and records the wish. Whether the role, the bucket and the entry point exist shows
+ * when the run starts. Texts: EMR on EKS guide, "Job run errors", and the Service Authorization Reference. */
+#include "jobs/job_run.h"
+#include "jobs/reconciler.h"
+#include "services/emr_containers/resource.h"
+#include "spark/release.h"
+
+typedef const struct emr_containers_start_job_run_request request;
+
+#define MISSING(path)                                                                                                          \
+    emr_containers_invalid("1 validation error detected: Value null at '" path "' failed to satisfy constraint: Member must not be null")
+
+/* arn:aws:iam::ACCOUNT:role/…; its form is the model's pattern. A missing one, or another account's, is denied and not
+ * invalid. */
+static struct err *check_role(const struct call *call, struct slice arn)
+{
+    struct slice rest = arn, account = SLICE_NONE;
+    for (int i = 0; i < 5 && rest.ptr; i++)
+        account = slice_cut(&rest, ':');
+    if (!slice_eq(account, call->parts->account_id))
+        return err_code(ERR_DENIED, "AccessDeniedException", "User: %.*s is not authorized to perform: emr-containers:StartJobRun",
+                        SLICE_ARG(call->principal.arn));
+    return NULL;
+}
+
+static struct err *check_driver(request *in)
+{
+    const struct emr_containers_job_driver *driver = in->job_driver;
+    if (!driver)
+        return MISSING("jobDriver");
+    if (!driver->spark_submit_job_driver == !driver->spark_sql_job_driver)
+        return emr_containers_invalid("Exactly one of sparkSubmitJobDriver and sparkSqlJobDriver must be given in jobDriver.");
+    if (driver->spark_sql_job_driver && !driver->spark_sql_job_driver->entry_point.ptr)
+        return MISSING("jobDriver.sparkSqlJobDriver.entryPoint");
+    return NULL;
+}
+
+static struct err *check_monitoring(request *in)
+{
+    const struct emr_containers_monitoring_configuration *monitoring =
+        in->configuration_overrides ? in->configuration_overrides->monitoring_configuration : NULL;
+    if (!monitoring)
+        return NULL;
+    const struct emr_containers_s3_monitoring_configuration *s3 = monitoring->s3_monitoring_configuration;
+    if (s3 && (!slice_starts_with(s3->log_uri, S("s3://")) || s3->log_uri.len == sizeof("s3://") - 1))
+        return emr_containers_invalid("1 validation error detected: Value '%.*s' at "
+                                      "'configurationOverrides.monitoringConfiguration.s3MonitoringConfiguration.logUri' failed to satisfy "
+                                      "constraint: Member must be an s3:// URI",
+                                      SLICE_ARG(s3->log_uri));
+    if (monitoring->container_log_rotation_configuration)
+        return emr_containers_invalid("Log rotation is not supported: leave containerLogRotationConfiguration out.");
+    return NULL;
+}
+
+static struct err *check_features(request *in)
+{
+    if (in->job_template_id.ptr)
+        return err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Job template %.*s doesn't exist.", SLICE_ARG(in->job_template_id));
+    if (in->job_template_parameters.count)
+        return emr_containers_invalid("jobTemplateParameters cannot be given without jobTemplateId.");
+    if (in->retry_policy_configuration && in->retry_policy_configuration->max_attempts.value != 1)
+        return emr_containers_invalid("Retry policy configuration's parameter value of maxAttempts is invalid: a job run is tried once here, "
+                                      "so only 1 is accepted.");
+    return NULL;
+}
+
+static struct err *check(struct call *call, request *in)
+{
+    struct virtual_cluster cluster;
+    struct err *e = store_virtual_cluster_get(call->parts->store, call->arena, in->virtual_cluster_id, &cluster);
+    if (e && e->kind == ERR_NOT_FOUND) {
+        err_free(e);
+        return virtual_cluster_missing(in->virtual_cluster_id);
+    }
+    if (e)
+        return e;
+    TRY(check_features(in));
+    TRY(check_role(call, in->execution_role_arn));
+    struct slice version;
+    if (!in->release_label.ptr)
+        return MISSING("releaseLabel");
+    TRY(spark_release_find(in->release_label, &version));
+    TRY(check_driver(in));
+    return check_monitoring(in);
+}
+
+/* What the store says no to, in AWS's words; NULL: nothing of the kind. */
+static struct err *translate(request *in, const struct err *e)
+{
+    if (e->kind == ERR_NOT_FOUND)
+        return virtual_cluster_missing(in->virtual_cluster_id);
+    if (err_has_code(e, "VirtualClusterState"))
+        return emr_containers_invalid("Virtual cluster state %.*s is not valid to create resource JobRun.", SLICE_ARG(err_message(e)));
+    if (err_has_code(e, "ClientToken"))
+        return emr_containers_invalid("The client token %.*s was already used for another request.", SLICE_ARG(in->client_token));
+    return NULL;
+}
+
+struct err *emr_containers_start_job_run(struct call *call, request *in, struct emr_containers_start_job_run_response *out)
+{
+    TRY(check(call, in));
+    struct tags tags;
+    TRY(tags_from_map(call, &in->tags, &tags));
+    struct emr_containers_start_job_run_request canonical = *in;
+    canonical.client_token = SLICE_NONE;
+    struct job_run row = {
+        .virtual_cluster_id = in->virtual_cluster_id,
+        .name = in->name,
+        .state = EMR_CONTAINERS_JOB_RUN_STATE_PENDING,
+        .execution_role_arn = in->execution_role_arn,
+        .release_label = in->release_label,
+        .job_driver = request_member_json(call, S("jobDriver"), in->job_driver),
+        .configuration_overrides = request_member_json(call, S("configurationOverrides"), in->configuration_overrides),
+        .retry_max_attempts = in->retry_policy_configuration ? in->retry_policy_configuration->max_attempts.value : 0,
+        .client_token = in->client_token,
+        .created_by = call->principal.arn,
+        .created_at = call->now,
+        .attempt = 1,
+        .tags = tags,
+    };
+    struct slice id;
+    struct err *e = NULL;
+    /* Ids of one millisecond may collide: 15 bits of each are random. */
+    for (int tries = 0; tries < 8; tries++) {
+        err_free(e);
+        row.id = job_run_id_new(call->arena, call->now);
+        e = store_job_run_insert(call->parts->store, call->arena, &row, job_run_arn(call, row.virtual_cluster_id, row.id), in->client_token,
+                                 request_digest(call, in->virtual_cluster_id, &canonical), &id);
+        if (!e || e->kind != ERR_CONFLICT || e->code)
+            break;
+    }
+    if (e) {
+        struct err *told = translate(in, e);
+        if (!told)
+            return e;
+        err_free(e);
+        return told;
+    }
+    reconciler_nudge(call->parts->reconciler, id);
+    *out = (struct emr_containers_start_job_run_response){
+        .id = id,
+        .name = in->name,
+        .arn = job_run_arn(call, in->virtual_cluster_id, id),
+        .virtual_cluster_id = in->virtual_cluster_id,
+    };
+    return NULL;
+}
