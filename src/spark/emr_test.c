@@ -22,7 +22,14 @@ static struct json *parse(struct arena *arena, const char *text)
 static struct err *read_file(void *context, struct arena *arena, struct slice uri, struct slice *ret_text)
 {
     (void)context;
-    (void)arena;
+    static const char *const broken[] = {"[]", "spec: {containers: [1]}", "spec: 3", "metadata: x", "spec: {containers: {a: 1}}",
+                                         "spec: {containers: [{env: 1, resources: [], ports: x}], volumes: y}"};
+    for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
+        if (slice_eq(uri, slice_fmt(arena, "s3://b/broken-%zu", i))) {
+            *ret_text = slice_from_cstr(broken[i]);
+            return NULL;
+        }
+    }
     if (!slice_eq(uri, S("s3://b/t.yaml")))
         return err_new(ERR_NOT_FOUND, "no object %.*s", SLICE_ARG(uri));
     *ret_text = S("spec:\n  tolerations: [{key: k, operator: Exists}]\n  containers:\n  - name: side\n  - name: spark-kubernetes-driver\n");
@@ -338,6 +345,26 @@ static void test_a_pod_template_comes_through_the_caller(void **state)
     arena_free(arena);
 }
 
+static void test_an_odd_template_is_refused_or_mended(void **state)
+{
+    (void)state;
+    static const bool refused[] = {true, true, false, false, false, false};
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        struct spark_emr_plan p;
+        struct slice overrides = slice_fmt(arena,
+                                           "{\"applicationConfiguration\": [{\"classification\": \"spark-defaults\", \"properties\": "
+                                           "{\"spark.kubernetes.driver.podTemplateFile\": \"s3://b/broken-%zu\"}}]}",
+                                           i);
+        struct err *e = plan(arena, PI_JAR, overrides.ptr, &p);
+        assert_int_equal(e != NULL, refused[i]);
+        if (!e)
+            assert_true(json_count(json_get(driver_container(&p), S("env"))) > 5);
+        err_free(e);
+    }
+    arena_free(arena);
+}
+
 static void test_spark_4_brings_a_network_policy(void **state)
 {
     (void)state;
@@ -369,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_objects_of_s3_are_fetched_first),
         cmocka_unit_test(test_a_sql_job_runs_the_sql_shell),
         cmocka_unit_test(test_a_pod_template_comes_through_the_caller),
+        cmocka_unit_test(test_an_odd_template_is_refused_or_mended),
         cmocka_unit_test(test_spark_4_brings_a_network_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

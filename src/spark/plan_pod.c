@@ -54,9 +54,12 @@ static struct err *load_template(struct planner *p, struct slice uri)
     struct json *containers = json_get(p->spec, S("containers"));
     stringify_quantities(containers);
     stringify_quantities(json_get(p->spec, S("initContainers")));
-    p->container = pick_container(p, containers);
-    if (p->container)
-        json_unlink(containers, p->container);
+    struct json *picked = pick_container(p, containers);
+    if (picked && !json_is(picked, JSON_OBJECT))
+        return err_new(ERR_INVALID, "Could not load pod from template file %.*s.", SLICE_ARG(uri));
+    if (picked)
+        json_unlink(containers, picked);
+    p->container = picked;
     return NULL;
 }
 
