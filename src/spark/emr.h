@@ -1,12 +1,13 @@
 /* emr: a job run of EMR on EKS -> Kubernetes objects: EMR's precedence, classifications, names, labels and environment on top of
  * plan.h. Pure, any thread; all results live in the arena. Called by jobs/launch.
  *
- * Contract with the pod's start (ember-run): a driver whose entry point is s3:// has EMBER_ENTRY_POINT_URI=s3://bucket/key, to be
- * downloaded to /opt/ember/entry/NAME before Spark starts, NAME being what is behind the key's last '/', each '=' and ',' of it an '_'.
- * The argument is then local:///opt/ember/entry/NAME for Python and R, file:///opt/ember/entry/NAME for a jar (executors get it from
- * the driver), -f /opt/ember/entry/NAME for SQL. EMBER_FETCH has lines "s3://bucket/key=/opt/ember/fetch/N/NAME", each ended by a
- * newline, for --py-files, --jars, --files and --archives: cut a line at its last '=', make the folder, download. All with the run's
- * credentials; a failed download fails the driver. Both variables are on the driver only. */
+ * Contract with the pod's start (ember-run), all below /opt/ember/entry and downloaded with the container's own credentials before
+ * Spark starts; a failed download fails the driver, both variables are on the driver only:
+ * - EMBER_ENTRY_POINT_URI=s3://bucket/key goes to /opt/ember/entry/NAME, NAME being what is behind the key's last '/'. The argument is
+ *   local:///opt/ember/entry/NAME for Python and R, file:///opt/ember/entry/NAME for a jar (so that executors get it from the
+ *   driver; local: would mean their own containers), -f /opt/ember/entry/NAME for SQL.
+ * - EMBER_FETCH has lines "s3://bucket/key=NAME", each ended by a newline, for --py-files, --jars, --files and --archives: cut at
+ *   the last '=' (keys may hold one, NAME never does); to /opt/ember/entry/NAME, in the properties file:///opt/ember/entry/NAME. */
 #pragma once
 #include "spark/plan.h"
 #include "spark/release.h"

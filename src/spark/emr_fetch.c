@@ -4,7 +4,6 @@
 #include "spark/emr_internal.h"
 
 #define ENTRY_DIR "/opt/ember/entry/"
-#define FETCH_DIR "/opt/ember/fetch/"
 
 static const struct slice s3_schemes[] = {S_INIT("s3://"), S_INIT("s3a://"), S_INIT("s3n://")};
 
@@ -22,7 +21,7 @@ bool emr_is_s3(struct slice uri)
     return s3_rest(uri).ptr != NULL;
 }
 
-/* The object's s3:// URI and its file name; '=' would end the URI early in a line of EMBER_FETCH. */
+/* The object's s3:// URI and what is behind the key's last slash. */
 static struct err *parse_object(struct arena *arena, struct slice uri, struct slice *ret_uri, struct slice *ret_name)
 {
     struct slice rest = s3_rest(uri), bucket, key;
@@ -31,15 +30,39 @@ static struct err *parse_object(struct arena *arena, struct slice uri, struct sl
     if (slice_index(uri, '\n') >= 0 || slice_index(uri, '\r') >= 0 || slice_has_nul(uri))
         return err_new(ERR_INVALID, "An S3 URI holds a line break.");
     struct slice name = slice_from(key, (size_t)(slice_rindex(key, '/') + 1));
-    if (slice_eq(name, S(".")) || slice_eq(name, S("..")) || name.len > 255)
+    if (slice_eq(name, S(".")) || slice_eq(name, S("..")) || name.len > 240)
         return err_new(ERR_INVALID, "%.*s has no usable file name.", SLICE_ARG(uri));
-    struct slice copy = slice_dup(arena, name);
-    struct strbuf safe = STRBUF_ARENA(arena);
-    for (size_t i = 0; i < copy.len; i++)
-        strbuf_append_char(&safe, copy.ptr[i] == '=' || copy.ptr[i] == ',' ? '_' : copy.ptr[i]);
     *ret_uri = slice_fmt(arena, "s3://%.*s", SLICE_ARG(rest));
-    *ret_name = strbuf_slice(&safe);
+    *ret_name = name;
     return NULL;
+}
+
+/* A name that neither ends a line of EMBER_FETCH early nor needs escapes in a URI. */
+static struct slice plain_name(struct arena *arena, struct slice name)
+{
+    struct strbuf out = STRBUF_ARENA(arena);
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool plain = ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || slice_index(S("._-+@"), c) >= 0;
+        strbuf_append_char(&out, plain ? c : '_');
+    }
+    return strbuf_slice(&out);
+}
+
+/* All lie in one folder: a name that is taken gets a number in front (Spark itself knows files by their last name alone). */
+static struct slice claim_name(struct emr *e, struct slice name)
+{
+    struct slice wanted = plain_name(e->arena, name), unique = wanted;
+    for (size_t n = 2;; n++) {
+        bool taken = false;
+        for (size_t i = 0; i < e->fetched_names.count && !taken; i++)
+            taken = slice_eq(e->fetched_names.items[i], unique);
+        if (!taken)
+            break;
+        unique = slice_fmt(e->arena, "%zu_%.*s", n, SLICE_ARG(wanted));
+    }
+    spark_notes_add(&e->fetched_names, unique);
+    return unique;
 }
 
 struct err *emr_fetch_entry_point(struct emr *e, struct slice uri, const char *scheme, struct slice *ret_resource)
@@ -50,6 +73,9 @@ struct err *emr_fetch_entry_point(struct emr *e, struct slice uri, const char *s
     }
     struct slice name;
     TRY(parse_object(e->arena, uri, &e->entry_point_uri, &name));
+    if (slice_index(name, ',') >= 0)
+        return err_new(ERR_INVALID, "%.*s has a comma in its file name.", SLICE_ARG(uri));
+    spark_notes_add(&e->fetched_names, name);
     *ret_resource = slice_fmt(e->arena, "%s" ENTRY_DIR "%.*s", scheme, SLICE_ARG(name));
     return NULL;
 }
@@ -66,10 +92,9 @@ static struct err *rewrite_one(struct emr *e, struct slice uri, struct strbuf *o
         if (slice_index(S("*?[{"), object.ptr[i]) >= 0)
             return err_new(ERR_INVALID, "%.*s is a pattern: name each object of S3 instead.", SLICE_ARG(uri));
     TRY(parse_object(e->arena, object, &clean, &name));
-    e->fetch_count++;
-    struct slice path = slice_fmt(e->arena, FETCH_DIR "%zu/%.*s", e->fetch_count, SLICE_ARG(name));
-    strbuf_append_fmt(&e->fetch, "%.*s=%.*s\n", SLICE_ARG(clean), SLICE_ARG(path));
-    strbuf_append_fmt(out, "file://%.*s%.*s", SLICE_ARG(path), SLICE_ARG(fragment));
+    name = claim_name(e, name);
+    strbuf_append_fmt(&e->fetch, "%.*s=%.*s\n", SLICE_ARG(clean), SLICE_ARG(name));
+    strbuf_append_fmt(out, "file://" ENTRY_DIR "%.*s%.*s", SLICE_ARG(name), SLICE_ARG(fragment));
     return NULL;
 }
 

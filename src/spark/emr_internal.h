@@ -15,7 +15,7 @@ struct emr {
     struct spark_notes notes;
     struct slice entry_point_uri;  /* s3://…, absent: not fetched */
     struct strbuf fetch;           /* EMBER_FETCH's lines */
-    size_t fetch_count;
+    struct spark_notes fetched_names; /* taken in the folder they go to */
     int64_t job_start_timeout_s;
 };
 

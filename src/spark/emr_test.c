@@ -294,19 +294,19 @@ static void test_objects_of_s3_are_fetched_first(void **state)
     struct spark_emr_plan p;
     assert_null(plan(arena,
                      "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"s3://b/d=1/app.jar\", \"sparkSubmitParameters\": "
-                     "\"--class C --jars s3a://b/x=y/l.jar,local:///m.jar --files s3://b/f.txt --archives s3://b/e.zip#env\"}}",
+                     "\"--class C --jars s3a://b/x=y/l.jar,local:///m.jar,s3://c/l.jar --files s3://b/f.txt --archives s3://b/e.zip#env\"}}",
                      NULL, &p));
     expect_text(env_value(&p, "EMBER_ENTRY_POINT_URI"), "s3://b/d=1/app.jar");
-    expect_text(env_value(&p, "EMBER_FETCH"), "s3://b/x=y/l.jar=/opt/ember/fetch/1/l.jar\ns3://b/f.txt=/opt/ember/fetch/2/f.txt\n"
-                                              "s3://b/e.zip=/opt/ember/fetch/3/e.zip\n");
-    expect_text(spark_conf_get(&p.conf, "spark.jars"), "file:///opt/ember/fetch/1/l.jar,local:///m.jar,file:///opt/ember/entry/app.jar");
-    expect_text(spark_conf_get(&p.conf, "spark.files"), "file:///opt/ember/fetch/2/f.txt");
-    expect_text(spark_conf_get(&p.conf, "spark.archives"), "file:///opt/ember/fetch/3/e.zip#env");
+    expect_text(env_value(&p, "EMBER_FETCH"), "s3://b/x=y/l.jar=l.jar\ns3://c/l.jar=2_l.jar\ns3://b/f.txt=f.txt\n"
+                                              "s3://b/e.zip=e.zip\n");
+    expect_text(spark_conf_get(&p.conf, "spark.jars"), "file:///opt/ember/entry/l.jar,local:///m.jar,file:///opt/ember/entry/2_l.jar,file:///opt/ember/entry/app.jar");
+    expect_text(spark_conf_get(&p.conf, "spark.files"), "file:///opt/ember/entry/f.txt");
+    expect_text(spark_conf_get(&p.conf, "spark.archives"), "file:///opt/ember/entry/e.zip#env");
     assert_true(slice_ends_with(args_of(arena, &p), S("[--class][C][file:///opt/ember/entry/app.jar]")));
     assert_null(plan(arena, "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"s3://b/main.py\", \"sparkSubmitParameters\": \"--py-files s3://b/d.py\"}}",
                      NULL, &p));
     assert_true(slice_ends_with(args_of(arena, &p), S("[org.apache.spark.deploy.PythonRunner][local:///opt/ember/entry/main.py]")));
-    expect_text(spark_conf_get(&p.conf, "spark.submit.pyFiles"), "file:///opt/ember/fetch/1/d.py");
+    expect_text(spark_conf_get(&p.conf, "spark.submit.pyFiles"), "file:///opt/ember/entry/d.py");
     arena_free(arena);
 }
 
