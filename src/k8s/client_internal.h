@@ -1,0 +1,38 @@
+/* client_internal: what the client's files share. */
+#pragma once
+#include "base/arena.h"
+#include "base/strbuf.h"
+#include "http/client.h"
+#include "k8s/client.h"
+
+struct k8s_client {
+    struct http_client *http;
+    char *server;     /* without a final slash */
+    char *token;      /* NULL: none; secret */
+    char *token_path; /* read anew for each call: such tokens are rotated; NULL: none */
+};
+
+struct k8s_connect {
+    struct http_client_options http;
+    struct slice server, token, token_path;
+};
+struct err *k8s_client_connect(const struct k8s_connect *connect, struct k8s_client **ret_client) NODISCARD;
+
+struct k8s_request {
+    const char *method;
+    struct slice path;         /* may have a query */
+    const char *content_type;  /* NULL: no body */
+    struct slice body;
+    /* for streams, else NULL */
+    struct err *(*sink)(void *ctx, struct slice data);
+    void *sink_ctx;
+    int silence_ms;
+    const volatile bool *stop;
+};
+/* Any status but 2xx becomes an error made of the Status in the answer. */
+struct err *k8s_request_send(struct k8s_client *client, struct arena *arena, const struct k8s_request *request,
+                             struct http_response *ret_response) NODISCARD;
+/* Adds "name=value" to a path, value percent-encoded. */
+struct slice k8s_path_with(struct arena *arena, struct slice path, const char *name, struct slice value);
+/* Of a Status object. */
+struct err *k8s_status_err(int http_status, const struct json *status, struct slice what) NODISCARD;
