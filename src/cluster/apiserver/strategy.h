@@ -14,6 +14,7 @@ struct strategy_context {
     struct instant now;
     struct slice namespace_name; /* of the path; "" for cluster-scoped */
     struct slice uid;            /* fresh uid for a create */
+    bool put;                    /* the whole object came from the client: a foreign uid is then 409; in a patch it is 422 */
     struct warnings *warnings;   /* may be NULL */
 };
 
@@ -21,8 +22,9 @@ struct strategy_context {
  * generation, drops what clients may not set (selfLink, deletionTimestamp, managedFields, status where it is the server's).
  * A name is made from generateName when there is none (5 random characters); name absent altogether is left to validation. */
 struct err *strategy_prepare_create(const struct strategy_context *context, const struct kind *kind, struct json *object) NODISCARD;
-/* subresource: NULL or "status", …: decides which half of the object may change. 400 when name or namespace disagree with old's, 409 for uid.
- * Keeps server-set metadata from old; generation +1 when the spec changed. The caller compared resourceVersions already. */
+/* subresource: NULL or "status", …: decides which half of the object may change. 400 when name or namespace disagree with old's, 409 for
+ * uid. Keeps server-set metadata from old, defaults the rest (as strategy_default), then generation +1 when the spec changed. The
+ * caller compared resourceVersions already; the object comes back without one. */
 struct err *strategy_prepare_update(const struct strategy_context *context, const struct kind *kind, const char *subresource,
                                     const struct json *old, struct json *object) NODISCARD;
 void strategy_default(const struct strategy_context *context, const struct kind *kind, struct json *object);
@@ -32,6 +34,16 @@ struct err *strategy_validate_update(const struct strategy_context *context, con
                                      const struct json *old, const struct json *object) NODISCARD;
 /* Same content but for resourceVersion: an update that writes nothing. */
 bool strategy_is_unchanged(const struct json *old, const struct json *object);
+
+/* A Service that still needs an address: type is not ExternalName and clusterIP is empty. The caller allocates one. */
+bool service_needs_cluster_ip(const struct json *service);
+void service_set_cluster_ip(struct arena *arena, struct json *service, struct slice ip);
+
+/* What Kubernetes's admission adds to a new pod, between prepare and default: the account's name, its token volume and image pull
+ * secrets, the two default tolerations, priority. account: the ServiceAccount that pod_service_account_name() names, NULL when
+ * there is none: 403. 403 also for a priorityClassName that is none of the system's. */
+struct slice pod_service_account_name(const struct json *pod);
+struct err *strategy_admit_pod(const struct strategy_context *context, struct json *pod, const struct json *account) NODISCARD;
 
 /* prefix + 5 characters of bcdfghjklmnpqrstvwxz2456789, the prefix cut at 58. */
 struct slice name_generate(struct arena *arena, struct slice prefix);
