@@ -205,6 +205,12 @@ static struct err *check_logs(const struct launch_context *context, const struct
     return mine;
 }
 
+static const char *resource_of(const struct json *object)
+{
+    struct slice kind = json_get_text(object, "kind");
+    return slice_eq(kind, S("Secret")) ? "secrets" : slice_eq(kind, S("ConfigMap")) ? "configmaps" : "persistentvolumeclaims";
+}
+
 static struct err *write_objects(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct names *names,
                                  const struct logship_run *logs, const struct spark_emr_plan *plan, struct json **ret_pod)
 {
@@ -216,9 +222,7 @@ static struct err *write_objects(const struct launch_context *context, struct ar
     if (plan->network_policy)
         TRY(ensure_object(context, arena, run, "networkpolicies", plan->network_policy, &ignored));
     JSON_FOREACH(other, plan->others) {
-        struct slice kind = json_get_text(other, "kind");
-        const char *resource = slice_eq(kind, S("Secret")) ? "secrets" : slice_eq(kind, S("ConfigMap")) ? "configmaps" : "persistentvolumeclaims";
-        TRY(ensure_object(context, arena, run, resource, other, &ignored));
+        TRY(ensure_object(context, arena, run, resource_of(other), other, &ignored));
     }
     TRY(ensure_object(context, arena, run, "pods", plan->pod, &pod));
     struct err *e = own(context, arena, run, "services", plan->service_name, pod);
@@ -226,6 +230,12 @@ static struct err *write_objects(const struct launch_context *context, struct ar
         e = own(context, arena, run, "configmaps", plan->conf_map_name, pod);
     if (!e)
         e = own(context, arena, run, "secrets", names->secret, pod);
+    if (!e && plan->network_policy)
+        e = own(context, arena, run, "networkpolicies", plan->network_policy_name, pod);
+    JSON_FOREACH(other, plan->others) {
+        if (!e)
+            e = own(context, arena, run, resource_of(other), json_text(JSON_AT(other, "metadata", "name")), pod);
+    }
     err_free(e);
     *ret_pod = pod;
     return NULL;

@@ -1,0 +1,33 @@
+/* sinks: the few signed requests by which logs reach S3 and CloudWatch Logs. Blocking, each at most 20 s. Errors: e->code is the AWS error
+ * code where the service answered with one; ERR_UNAVAILABLE when it did not answer or with 5xx or throttling. Any thread. */
+#pragma once
+#include "aws/sigv4.h"
+#include "base/err.h"
+#include "http/client.h"
+
+struct sinks {
+    struct http_client *client;
+    struct slice endpoint; /* http://host:port */
+    struct slice region;
+};
+
+struct sink_caller {
+    struct arena *arena;
+    const struct sinks *sinks;
+    const struct sigv4_credentials *credentials;
+};
+
+/* uri: s3://bucket/prefix with or without final slash; key is appended. Makes the bucket when it is missing. */
+struct err *sink_put_object(const struct sink_caller *caller, struct slice log_uri, struct slice key, struct slice content_type, struct slice body) NODISCARD;
+
+struct log_line {
+    int64_t timestamp_ms;
+    struct slice message; /* valid UTF-8, not empty */
+};
+/* Makes stream and group when missing. lines are sorted and within the limits of one PutLogEvents. */
+struct err *sink_put_events(const struct sink_caller *caller, struct slice group, struct slice stream, const struct log_line *lines, size_t count) NODISCARD;
+/* The stream's last events (at most limit), oldest first; none when there is no such stream. */
+struct err *sink_last_events(const struct sink_caller *caller, struct slice group, struct slice stream, size_t limit, struct log_line **ret_lines,
+                             size_t *ret_count) NODISCARD;
+/* "s3://bucket/a/b/" -> bucket and "a/b"; false when it is no s3 URI with a bucket. */
+bool sink_parse_log_uri(struct slice log_uri, struct slice *ret_bucket, struct slice *ret_prefix);
