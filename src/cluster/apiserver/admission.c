@@ -1,156 +1,114 @@
-/* admission: what Kubernetes's built-in admission plugins add to a new pod (ServiceAccount, DefaultTolerationSeconds, Priority).
- * Recorded in default-kinds and admission-serviceaccount. */
-#include "base/arena.h"
-#include "base/digest.h"
+#include "cluster/apiserver/admission.h"
+#include "cluster/apiserver/server_internal.h"
 #include "cluster/apiserver/strategy.h"
+#include <string.h>
 
-#define TOKEN_PATH "/var/run/secrets/kubernetes.io/serviceaccount"
+/* Services get addresses of 127.N.240.0/20; .240.0 itself is left out. */
+#define SERVICE_ADDRESSES 4096
 
-struct slice pod_service_account_name(const struct json *pod)
+static bool is_core(const struct kind *kind, const char *resource)
 {
-    const struct json *spec = json_get(pod, S("spec"));
-    struct slice name = json_get_text(spec, "serviceAccountName");
-    if (name.len == 0)
-        name = json_get_text(spec, "serviceAccount");
-    return name.len ? name : S("default");
+    return kind->group[0] == '\0' && strcmp(kind->resource, resource) == 0;
 }
 
-static bool has_mount(const struct json *container)
+static const struct kind *namespaces_kind(void)
 {
-    JSON_FOREACH (mount, json_get(container, S("volumeMounts")))
-        if (slice_eq(json_get_text(mount, "mountPath"), S(TOKEN_PATH)))
-            return true;
-    return false;
+    return kind_find(S(""), S("v1"), S("namespaces"));
 }
 
-static struct json *object_with(struct arena *arena, const char *key, struct json *value)
+/* Before anything else is looked at, so that a pod in a missing namespace hears of that and not of its service account. */
+static struct err *check_namespace(struct registry *registry, const struct kind *kind, struct slice namespace_name, struct slice name)
 {
-    struct json *object = json_object(arena);
-    json_set(arena, object, slice_from_cstr(key), value);
-    return object;
-}
-
-static struct json *token_volume(struct arena *arena, struct slice name)
-{
-    struct json *volume = json_object(arena), *projected = json_object(arena), *sources = json_array(arena);
-    struct json *token = json_object(arena), *map = json_object(arena), *item = json_object(arena), *field = json_object(arena);
-    json_set_i64(arena, token, "expirationSeconds", 3607);
-    json_set_cstr(arena, token, "path", "token");
-    json_append(sources, object_with(arena, "serviceAccountToken", token));
-    json_set_cstr(arena, map, "name", "kube-root-ca.crt");
-    json_set_cstr(arena, item, "key", "ca.crt");
-    json_set_cstr(arena, item, "path", "ca.crt");
-    json_append(json_ensure_array(arena, map, "items"), item);
-    json_append(sources, object_with(arena, "configMap", map));
-    item = json_object(arena);
-    json_set_cstr(arena, item, "path", "namespace");
-    json_set_cstr(arena, field, "apiVersion", "v1");
-    json_set_cstr(arena, field, "fieldPath", "metadata.namespace");
-    json_set(arena, item, S("fieldRef"), field);
-    map = json_object(arena);
-    json_append(json_ensure_array(arena, map, "items"), item);
-    json_append(sources, object_with(arena, "downwardAPI", map));
-    json_set(arena, projected, S("sources"), sources);
-    json_set_i64(arena, projected, "defaultMode", 420);
-    json_set_text(arena, volume, "name", name);
-    json_set(arena, volume, S("projected"), projected);
-    return volume;
-}
-
-static void mount_token(struct arena *arena, struct json *spec)
-{
-    static const char *const lists[] = {"initContainers", "containers"};
-    struct slice name = SLICE_NONE;
-    /* A volume of that prefix made by hand is used as it is. */
-    JSON_FOREACH (volume, json_get(spec, S("volumes")))
-        if (slice_starts_with(json_get_text(volume, "name"), S("kube-api-access-")))
-            name = json_get_text(volume, "name");
-    bool known = name.ptr != NULL, used = false;
-    if (!known)
-        name = name_generate(arena, S("kube-api-access-"));
-    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-        JSON_FOREACH (container, json_get(spec, slice_from_cstr(lists[i]))) {
-            if (has_mount(container) || container->type != JSON_OBJECT)
-                continue;
-            struct json *mount = json_object(arena);
-            json_set_text(arena, mount, "name", name);
-            json_set_bool(arena, mount, "readOnly", true);
-            json_set_cstr(arena, mount, "mountPath", TOKEN_PATH);
-            json_append(json_ensure_array(arena, container, "volumeMounts"), mount);
-            used = true;
-        }
-    if (used && !known)
-        json_append(json_ensure_array(arena, spec, "volumes"), token_volume(arena, name));
-}
-
-static bool tolerates(const struct json *tolerations, struct slice key)
-{
-    JSON_FOREACH (toleration, tolerations) {
-        struct slice effect = json_get_text(toleration, "effect"), own = json_get_text(toleration, "key");
-        if ((slice_eq(own, key) || own.len == 0) && (effect.len == 0 || slice_eq(effect, S("NoExecute"))))
-            return true;
+    _cleanup_(object_unrefp) struct object *object = NULL;
+    struct err *e = registry_get(registry, S("namespaces"), SLICE_NONE, namespace_name, &object);
+    if (e) {
+        err_free(e);
+        return status_not_found(namespaces_kind(), namespace_name);
     }
-    return false;
+    return object->deleting ? status_namespace_terminating(kind, name, namespace_name) : NULL;
 }
 
-static void add_tolerations(struct arena *arena, struct json *spec)
+static struct err *admit_pod(struct apiserver *server, struct arena *arena, struct slice namespace_name, struct json *pod)
 {
-    static const char *const keys[] = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"};
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        if (tolerates(json_get(spec, S("tolerations")), slice_from_cstr(keys[i])))
+    struct strategy_context context = {.arena = arena, .now = instant_now(), .namespace_name = namespace_name};
+    _cleanup_(object_unrefp) struct object *account = NULL;
+    struct err *e = registry_get(server->registry, S("serviceaccounts"), namespace_name, pod_service_account_name(pod), &account);
+    err_free(e);
+    return strategy_admit_pod(&context, pod, account ? object_json(arena, account) : NULL);
+}
+
+struct err *admit_create(struct apiserver *server, struct arena *arena, const struct kind *kind, struct json *object)
+{
+    const struct json *metadata = json_get(object, S("metadata"));
+    struct slice namespace_name = json_get_text(metadata, "namespace");
+    if (kind->namespaced)
+        TRY(check_namespace(server->registry, kind, namespace_name, json_get_text(metadata, "name")));
+    return is_core(kind, "pods") ? admit_pod(server, arena, namespace_name, object) : NULL;
+}
+
+struct err *admit_namespace(struct registry_tx *tx, const struct kind *kind, struct slice namespace_name, struct slice name)
+{
+    struct json *object = NULL;
+    if (!kind->namespaced)
+        return NULL;
+    TRY(registry_tx_get(tx, S("namespaces"), SLICE_NONE, namespace_name, &object));
+    if (!object)
+        return status_not_found(namespaces_kind(), namespace_name);
+    return JSON_AT(object, "metadata", "deletionTimestamp") ? status_namespace_terminating(kind, name, namespace_name) : NULL;
+}
+
+static bool address_is_taken(struct registry *registry, struct slice ip)
+{
+    struct object_list services;
+    registry_list(registry, S("services"), SLICE_NONE, &services);
+    bool taken = false;
+    for (size_t i = 0; i < services.count && !taken; i++)
+        taken = slice_eq(object_field(services.items[i], "spec", "clusterIP"), ip);
+    object_list_deinit(&services);
+    return taken;
+}
+
+static struct err *refuse_address(struct arena *arena, const struct kind *kind, const struct json *service, struct slice ip, const char *why)
+{
+    struct field_errors errors = {.arena = arena};
+    struct json *ips = json_array(arena);
+    json_append(ips, json_string(arena, ip));
+    field_invalid(&errors, S("spec.clusterIPs"), ips, "failed to allocate IP %.*s: %s", SLICE_ARG(ip), why);
+    return field_errors_to_err(&errors, kind, json_text(JSON_AT(service, "metadata", "name")));
+}
+
+/* 127.N.240.1 to 127.N.255.255. */
+static bool is_service_address(int network, struct slice ip)
+{
+    struct slice rest = ip;
+    int64_t parts[4] = {0};
+    for (size_t i = 0; i < 4; i++)
+        if (!rest.ptr || !slice_to_i64(slice_cut(&rest, '.'), 0, 255, &parts[i]))
+            return false;
+    return !rest.ptr && parts[0] == 127 && parts[1] == network && parts[2] >= 240;
+}
+
+struct err *admit_service_address(struct apiserver *server, struct arena *arena, const struct kind *kind, struct json *object)
+{
+    if (!is_core(kind, "services"))
+        return NULL;
+    struct slice given = json_text(JSON_AT(object, "spec", "clusterIP"));
+    if (given.len && !slice_eq(given, S("None"))) {
+        if (!is_service_address(server->options.network, given))
+            return refuse_address(arena, kind, object, given, "the provided IP is not in the valid range");
+        return address_is_taken(server->registry, given) ? refuse_address(arena, kind, object, given, "provided IP is already allocated") : NULL;
+    }
+    if (!service_needs_cluster_ip(object))
+        return NULL;
+    for (int i = 0; i < SERVICE_ADDRESSES; i++) {
+        unsigned offset = atomic_fetch_add(&server->next_service_ip, 1) % SERVICE_ADDRESSES;
+        if (offset == 0)
             continue;
-        struct json *toleration = json_object(arena);
-        json_set_cstr(arena, toleration, "key", keys[i]);
-        json_set_cstr(arena, toleration, "operator", "Exists");
-        json_set_cstr(arena, toleration, "effect", "NoExecute");
-        json_set_i64(arena, toleration, "tolerationSeconds", 300);
-        json_append(json_ensure_array(arena, spec, "tolerations"), toleration);
+        struct slice ip = slice_fmt(arena, "127.%d.%u.%u", server->options.network, 240 + offset / 256, offset % 256);
+        if (!address_is_taken(server->registry, ip)) {
+            service_set_cluster_ip(arena, object, ip);
+            return NULL;
+        }
     }
-}
-
-static struct err *set_priority(const struct strategy_context *context, struct slice pod_name, struct json *spec)
-{
-    static const struct kind pods = {.group = "", .version = "v1", .resource = "pods", .kind = "Pod"};
-    static const struct {
-        const char *name;
-        int64_t value;
-    } classes[] = {{"system-cluster-critical", 2000000000}, {"system-node-critical", 2000001000}};
-    struct slice name = json_get_text(spec, "priorityClassName");
-    int64_t priority = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
-        if (slice_eq(name, slice_from_cstr(classes[i].name)))
-            priority = classes[i].value;
-    if (name.len && priority == 0)
-        return status_forbidden(&pods, pod_name, "no PriorityClass with name %.*s was found", SLICE_ARG(name));
-    const struct json *given = json_get(spec, S("priority"));
-    if (given && json_to_i64(given, priority) != priority)
-        return status_forbidden(&pods, pod_name,
-                                "the integer value of priority (%lld) must not be provided in pod spec; priority admission controller computed "
-                                "%lld from the given PriorityClass name",
-                                (long long)json_to_i64(given, 0), (long long)priority);
-    json_set_i64(context->arena, spec, "priority", priority);
-    if (!json_get(spec, S("preemptionPolicy")))
-        json_set_cstr(context->arena, spec, "preemptionPolicy", "PreemptLowerPriority");
-    return NULL;
-}
-
-struct err *strategy_admit_pod(const struct strategy_context *context, struct json *pod, const struct json *account)
-{
-    static const struct kind pods = {.group = "", .version = "v1", .resource = "pods", .kind = "Pod"};
-    struct arena *arena = context->arena;
-    struct json *spec = json_ensure_object(arena, pod, "spec");
-    struct slice pod_name = json_get_text(json_get(pod, S("metadata")), "name"), name = pod_service_account_name(pod);
-    if (!account)
-        return status_forbidden(&pods, pod_name, "error looking up service account %.*s/%.*s: serviceaccount \"%.*s\" not found",
-                                SLICE_ARG(context->namespace_name), SLICE_ARG(name), SLICE_ARG(name));
-    json_set_text(arena, spec, "serviceAccountName", name);
-    json_set_text(arena, spec, "serviceAccount", name);
-    bool mount = json_get_bool(account, "automountServiceAccountToken", true);
-    if (json_get_bool(spec, "automountServiceAccountToken", mount))
-        mount_token(arena, spec);
-    const struct json *secrets = json_get(account, S("imagePullSecrets"));
-    if (json_count(secrets) && !json_count(json_get(spec, S("imagePullSecrets"))))
-        json_set(arena, spec, S("imagePullSecrets"), json_clone(arena, secrets));
-    add_tolerations(arena, spec);
-    return set_priority(context, pod_name, spec);
+    return status_internal("failed to allocate a serviceIP: range is full");
 }
