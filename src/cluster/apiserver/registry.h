@@ -67,7 +67,7 @@ struct object_list {
 };
 /* namespace_name absent or empty: all namespaces. object_list_deinit drops the references. */
 void registry_list(struct registry *registry, struct slice resource, struct slice namespace_name, struct object_list *ret_list);
-/* The same as it was after that revision. ERR_LIMIT Expired; a revision of the future is ERR_INVALID. */
+/* The same as it was after that revision. ERR_INVALID Expired; a revision of the future is ERR_INVALID. */
 struct err *registry_list_at(struct registry *registry, struct slice resource, struct slice namespace_name, int64_t revision,
                              struct object_list *ret_list) NODISCARD;
 void object_list_deinit(struct object_list *list);
@@ -149,12 +149,12 @@ typedef void (*registry_event_fn)(void *ctx, const struct registry_event *event)
 struct registry_subscription;
 /* Everything after revision `after` (what registry_list returned), first what the history has (told in the caller's thread, before
  * this returns), then what comes. resource absent: all resources.
- * ERR_LIMIT with code "Expired" (410) when the history no longer reaches back so far: list again. */
+ * ERR_INVALID with code "Expired" (410) when the history no longer reaches back so far: list again. */
 struct err *registry_subscribe(struct registry *registry, struct slice resource, int64_t after, registry_event_fn fn, void *ctx,
                                struct registry_subscription **ret_subscription) NODISCARD;
 /* When it returns fn is not running and will not run again. Not from fn itself. NULL is fine. */
 void registry_unsubscribe(struct registry_subscription *subscription);
-/* Tells fn the events of resource (absent: all) with after < revision <= until, in the caller's thread. ERR_LIMIT Expired. */
+/* Tells fn the events of resource (absent: all) with after < revision <= until, in the caller's thread. ERR_INVALID Expired. */
 struct err *registry_history(struct registry *registry, struct slice resource, int64_t after, int64_t until, registry_event_fn fn,
                              void *ctx) NODISCARD;
 /* The oldest revision from which registry_history can go on. */
