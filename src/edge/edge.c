@@ -1,6 +1,7 @@
 /* edge: the state behind the endpoint: the root key, the gate at the door, and who is inside. */
 #include "edge/edge_internal.h"
 #include "base/digest.h"
+#include "base/strbuf.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
