@@ -27,4 +27,3 @@ struct err *apply_parse(struct arena *arena, const struct kind *kind, struct sli
 /* 409 `Apply failed with 1 conflict: conflict with "one": .data.k` unless force. A fresh tree. Forced: the caller should drop
  * nothing from the others' bodies; a later apply of theirs then conflicts only where values differ. */
 struct err *apply_patch(struct arena *arena, const struct apply_input *input, struct json **ret_object) NODISCARD;
-/* Left-to-right merge of body into target by the apply keys of section "x-kubernetes-list-map-keys" (schema.h). */

@@ -12,7 +12,7 @@ struct err *table_include_parse(struct slice text, enum table_include *ret_inclu
 struct table_options {
     enum table_include include;
     struct instant now;
-    bool omit_columns; /* the second and later events of a watch: columnDefinitions: null is left out */
+    bool omit_columns; /* the second and later events of a watch: columnDefinitions is null */
 };
 
 /* objects: an array of objects of the kind, or one object. list_metadata (resourceVersion, continue, …) is cloned; NULL for a single
