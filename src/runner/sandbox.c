@@ -132,7 +132,7 @@ static void put_system(struct arena *arena, struct strbuf *args)
     put_dir(args, "0755", "/var");
     put_dir(args, "1777", "/var/tmp");
     put_dir(args, "1777", "/run");
-    put2(args, "--symlink", S("/run"), S("/var/run"));
+    put2(args, "--symlink", S("../run"), S("/var/run")); /* relative: bubblewrap follows it while it builds */
     put_dir(args, "0777", HOME);
 }
 
@@ -151,7 +151,7 @@ static struct err *put_usr_with_spark(struct arena *arena, struct strbuf *args)
     for (size_t i = 0; i < count; i++)
         if (!slice_eq(names[i], S("spark")))
             put_like_here(arena, args, slice_fmt(arena, "/usr/lib/%.*s", SLICE_ARG(names[i])));
-    put2(args, "--symlink", S(SANDBOX_SPARK_HOME), S("/usr/lib/spark"));
+    put2(args, "--symlink", S("../.." SANDBOX_SPARK_HOME), S("/usr/lib/spark"));
     return NULL;
 }
 

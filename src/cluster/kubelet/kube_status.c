@@ -29,7 +29,7 @@ static void put_time(struct arena *arena, struct json *state, const struct json 
     if (time.len)
         json_set_text(arena, state, key, to_seconds(arena, time));
     else
-        JSON_SET(arena, state, key, json_null(arena));
+        json_set(arena, state, slice_from_cstr(key), json_null(arena));
 }
 
 /* STATE of status.json -> {running: {…}} */
