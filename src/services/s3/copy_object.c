@@ -2,24 +2,6 @@
 
 #define COPY_MAX_BYTES (INT64_C(5) << 30)
 
-/* [/]bucket/key[?versionId=…], percent-encoded or not, the separators too. */
-static struct err *source_parse(struct call *call, struct slice header, struct slice *ret_bucket, struct slice *ret_key)
-{
-    struct slice source = uri_decode(call->arena, header, URI_PLUS_IS_SPACE);
-    ptrdiff_t version = slice_find(source, S("?versionId="));
-    if (version >= 0) {
-        struct slice id = slice_from(source, (size_t)version + sizeof("?versionId=") - 1);
-        if (!slice_eq(id, S("null")))
-            return s3_invalid_argument("x-amz-copy-source", header, "Invalid version id specified");
-        source = slice_sub(source, 0, (size_t)version);
-    }
-    if (slice_starts_with(source, S("/")))
-        source = slice_from(source, 1);
-    if (!slice_split(source, '/', ret_bucket, ret_key) || !ret_bucket->len || !ret_key->len)
-        return s3_invalid_argument("x-amz-copy-source", header, "Invalid copy source object key");
-    return NULL;
-}
-
 static struct err *directive_parse(struct slice directive, const char *header, bool *ret_replace)
 {
     *ret_replace = slice_eq(directive, S("REPLACE"));
@@ -45,7 +27,7 @@ struct err *s3_copy_object(struct call *call, const struct s3_copy_object_reques
     struct object_copy copy = {.bucket = in->bucket, .key = in->key};
     TRY(directive_parse(in->metadata_directive, "x-amz-metadata-directive", &replace));
     TRY(request_check(call, in, replace));
-    TRY(source_parse(call, in->copy_source, &copy.source_bucket, &copy.source_key));
+    TRY(s3_copy_source_parse(call, in->copy_source, &copy.source_bucket, &copy.source_key));
     if (in->checksum_algorithm.len && !checksum_from_name(in->checksum_algorithm, &copy.checksum_kind))
         return aws_err(ERR_INVALID, 400, "InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.");
     TRY(s3_write_conditions(in->if_match, in->if_none_match, &copy.conditions));
@@ -64,13 +46,7 @@ struct err *s3_copy_object(struct call *call, const struct s3_copy_object_reques
     struct object_view source, view;
     S3_TRY(object_head(call->parts->objects, call->arena, copy.source_bucket, copy.source_key, &source), .bucket = copy.source_bucket,
            .key = copy.source_key);
-    const char *condition;
-    struct s3_read_conditions conditions = {.if_match = in->copy_source_if_match,
-                                            .if_none_match = in->copy_source_if_none_match,
-                                            .if_modified_since = in->copy_source_if_modified_since,
-                                            .if_unmodified_since = in->copy_source_if_unmodified_since};
-    if (s3_read_conditions_check(&conditions, &source, call->now, &condition) != 200) /* 304 has no meaning here */
-        return s3_precondition_failed(slice_fmt(call->arena, "x-amz-copy-source-%s", condition).ptr);
+    TRY(s3_copy_conditions_check(call, S3_COPY_CONDITIONS(in), &source));
     if (source.size_bytes > COPY_MAX_BYTES)
         return aws_err(ERR_INVALID, 400, "InvalidRequest",
                        "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");

@@ -89,6 +89,16 @@ int s3_read_conditions_check(const struct s3_read_conditions *conditions, const 
                              const char **ret_condition);
 struct err *s3_precondition_failed(const char *condition) NODISCARD;
 
+/* [/]bucket/key[?versionId=null] */
+struct err *s3_copy_source_parse(struct call *call, struct slice header, struct slice *ret_bucket, struct slice *ret_key) NODISCARD;
+#define S3_COPY_CONDITIONS(in)                                                                                                 \
+    (&(const struct s3_read_conditions){.if_match = (in)->copy_source_if_match,                                                \
+                                        .if_none_match = (in)->copy_source_if_none_match,                                      \
+                                        .if_modified_since = (in)->copy_source_if_modified_since,                              \
+                                        .if_unmodified_since = (in)->copy_source_if_unmodified_since})
+/* PreconditionFailed */
+struct err *s3_copy_conditions_check(struct call *call, const struct s3_read_conditions *conditions, const struct object_view *source) NODISCARD;
+
 /* --- checksums and bodies --- */
 
 struct s3_checksum {
