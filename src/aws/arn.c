@@ -24,8 +24,8 @@ bool arn_parse(struct slice text, struct arn *ret_arn)
 
 struct slice arn_format(struct arena *arena, const struct arn *arn)
 {
-    return slice_fmt(arena, "arn:%.*s:%.*s:%.*s:%.*s:%.*s", SLICE_ARG(arn->partition), SLICE_ARG(arn->service), SLICE_ARG(arn->region),
-                     SLICE_ARG(arn->account), SLICE_ARG(arn->resource));
+    return slice_fmt(arena, "arn:%.*s:%.*s:%.*s:%.*s:%.*s", SLICE_ARG(arn->partition), SLICE_ARG(arn->service),
+                     SLICE_ARG(arn->region), SLICE_ARG(arn->account), SLICE_ARG(arn->resource));
 }
 
 void arn_split_resource(const struct arn *arn, struct slice *ret_type, struct slice *ret_id)

@@ -10,8 +10,8 @@
 #define BUFFER_BYTES 16384
 #define LINE_MAX_BYTES 1024
 #define TRAILERS_MAX 16
-#define CHUNK_MIN_BYTES 8192             /* of every chunk but the last */
-#define CHUNK_MAX_BYTES (5LL << 30)      /* no object part is larger */
+#define CHUNK_MIN_BYTES 8192        /* of every chunk but the last */
+#define CHUNK_MAX_BYTES (5LL << 30) /* no object part is larger */
 
 enum state { STATE_HEAD, STATE_DATA, STATE_DATA_END, STATE_TRAILER, STATE_END };
 
@@ -45,16 +45,20 @@ static struct err *malformed_chunk(void)
 
 static struct err *malformed_trailer(void)
 {
-    return aws_err(ERR_INVALID, 400, "MalformedTrailerError", "The request contained trailing data that was not well-formed or did not conform to our published schema.");
+    return aws_err(
+        ERR_INVALID, 400, "MalformedTrailerError",
+        "The request contained trailing data that was not well-formed or did not conform to our published schema.");
 }
 
 static struct err *wrong_signature(void)
 {
     return aws_err(ERR_DENIED, 403, "SignatureDoesNotMatch",
-                   "The request signature we calculated does not match the signature you provided. Check your key and signing method.");
+                   "The request signature we calculated does not match the signature you provided. Check your key and "
+                   "signing method.");
 }
 
-struct aws_chunked *aws_chunked_new(struct arena *arena, struct aws_reader reader, struct sigv4_chain *chain, bool expect_trailer)
+struct aws_chunked *aws_chunked_new(struct arena *arena, struct aws_reader reader, struct sigv4_chain *chain,
+                                    bool expect_trailer)
 {
     struct aws_chunked *chunked = ARENA_NEW(arena, struct aws_chunked);
     chunked->arena = arena;
@@ -81,7 +85,8 @@ static struct err *fill(struct aws_chunked *chunked, bool *ret_more)
     }
     size_t got = 0;
     if (!chunked->input_ended && chunked->end < BUFFER_BYTES) {
-        TRY(chunked->reader.read(chunked->reader.ctx, chunked->buffer + chunked->end, BUFFER_BYTES - chunked->end, &got));
+        TRY(chunked->reader.read(chunked->reader.ctx, chunked->buffer + chunked->end, BUFFER_BYTES - chunked->end,
+                                 &got));
         chunked->input_ended = got == 0;
     }
     chunked->end += got;
@@ -125,7 +130,10 @@ static bool parse_hex(struct slice text, int64_t *ret_value)
         return false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
         if (digit < 0)
             return false;
         value = value * 16 + digit;
@@ -155,7 +163,8 @@ static struct err *read_head(struct aws_chunked *chunked)
     }
     chunked->chunk_number++;
     if (chunked->chunk_left > 0 && chunked->last_size < CHUNK_MIN_BYTES) {
-        struct err *e = aws_err(ERR_INVALID, 403, "InvalidChunkSizeError", "Only the last chunk is allowed to have a size less than 8192 bytes");
+        struct err *e = aws_err(ERR_INVALID, 403, "InvalidChunkSizeError",
+                                "Only the last chunk is allowed to have a size less than 8192 bytes");
         e = aws_err_member(e, "Chunk", slice_fmt(chunked->arena, "%lld", (long long)chunked->chunk_number));
         return aws_err_member(e, "BadChunkSize", slice_fmt(chunked->arena, "%lld", (long long)chunked->last_size));
     }
@@ -171,7 +180,8 @@ static struct err *check_chunk(struct aws_chunked *chunked)
     uint8_t hash[DIGEST_MAX_BYTES];
     digest_final(chunked->digest, hash);
     sigv4_chain_chunk(chunked->arena, chunked->chain, hash);
-    return secret_equal(slice_of(chunked->expected, 64), slice_of(chunked->chain->signature, 64)) ? NULL : wrong_signature();
+    return secret_equal(slice_of(chunked->expected, 64), slice_of(chunked->chain->signature, 64)) ? NULL
+                                                                                                  : wrong_signature();
 }
 
 static struct err *read_data(struct aws_chunked *chunked, void *buf, size_t cap, size_t *ret_len)
@@ -222,7 +232,8 @@ static struct err *check_trailer(struct aws_chunked *chunked)
         return NULL;
     struct strbuf canonical = STRBUF_ARENA(chunked->arena);
     for (size_t i = 0; i < chunked->trailer_count; i++)
-        strbuf_append_fmt(&canonical, "%.*s:%.*s\n", SLICE_ARG(chunked->trailers[i].name), SLICE_ARG(chunked->trailers[i].value));
+        strbuf_append_fmt(&canonical, "%.*s:%.*s\n", SLICE_ARG(chunked->trailers[i].name),
+                          SLICE_ARG(chunked->trailers[i].value));
     if (!chunked->trailer_signature.ptr)
         return malformed_trailer();
     sigv4_chain_trailer(chunked->arena, chunked->chain, strbuf_slice(&canonical));

@@ -1,5 +1,5 @@
-/* body: see the header. Framing is decided by x-amz-content-sha256: STREAMING-…, not by Content-Encoding, which some clients leave
- * out. */
+/* body: see the header. Framing is decided by x-amz-content-sha256: STREAMING-…, not by Content-Encoding, which some
+ * clients leave out. */
 #include "aws/body.h"
 #include "aws/codec.h"
 #include "base/arena.h"
@@ -32,16 +32,19 @@ static struct err *invalid_request(const char *text)
 
 static bool is_checksum_value_header(struct slice name)
 {
-    return slice_starts_with_nocase(name, S("x-amz-checksum-")) && !slice_eq_nocase(name, S("x-amz-checksum-algorithm")) &&
-           !slice_eq_nocase(name, S("x-amz-checksum-type")) && !slice_eq_nocase(name, S("x-amz-checksum-mode"));
+    return slice_starts_with_nocase(name, S("x-amz-checksum-")) &&
+           !slice_eq_nocase(name, S("x-amz-checksum-algorithm")) && !slice_eq_nocase(name, S("x-amz-checksum-type")) &&
+           !slice_eq_nocase(name, S("x-amz-checksum-mode"));
 }
 
-static struct err *valid_checksum(struct arena *arena, enum aws_checksum_kind kind, struct slice header, struct slice value)
+static struct err *valid_checksum(struct arena *arena, enum aws_checksum_kind kind, struct slice header,
+                                  struct slice value)
 {
     struct slice raw;
     if (base64_decode(arena, value, &raw) && raw.len == aws_checksum_size(kind))
         return NULL;
-    return aws_err(ERR_INVALID, 400, "InvalidRequest", "Value for %.*s header is invalid.", SLICE_ARG(slice_lower(arena, header)));
+    return aws_err(ERR_INVALID, 400, "InvalidRequest", "Value for %.*s header is invalid.",
+                   SLICE_ARG(slice_lower(arena, header)));
 }
 
 /* Which checksum comes, and where. */
@@ -74,10 +77,12 @@ static struct err *find_checksum(struct aws_body *body, const struct aws_body_op
     struct slice algorithm = aws_header_get(options->headers, S("x-amz-sdk-checksum-algorithm"));
     enum aws_checksum_kind named;
     if (algorithm.len && !aws_checksum_by_name(algorithm, &named))
-        return invalid_request("Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-                               "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+        return invalid_request(
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
     if (algorithm.len && !found)
-        return invalid_request("x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.");
+        return invalid_request("x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or "
+                               "x-amz-trailer headers were found.");
     if (algorithm.len && named != kind)
         return invalid_request("Value for x-amz-sdk-checksum-algorithm header is invalid.");
     body->clients_checksum = found > 0;
@@ -92,13 +97,15 @@ static struct err *find_md5(struct aws_body *body, const struct aws_body_options
     if (!text.ptr)
         return NULL;
     if (!base64_decode(body->arena, text, &body->content_md5) || body->content_md5.len != 16)
-        return aws_err_member(aws_err(ERR_INVALID, 400, "InvalidDigest", "The Content-MD5 you specified was invalid."), "Content-MD5", text);
+        return aws_err_member(aws_err(ERR_INVALID, 400, "InvalidDigest", "The Content-MD5 you specified was invalid."),
+                              "Content-MD5", text);
     body->check_md5 = true;
     return NULL;
 }
 
 /* Without a verified signature the header still says how the body is framed. */
-static struct err *payload_of(const struct aws_body_options *options, enum sigv4_payload *ret_payload, struct slice *ret_hash)
+static struct err *payload_of(const struct aws_body_options *options, enum sigv4_payload *ret_payload,
+                              struct slice *ret_hash)
 {
     if (options->chain) {
         *ret_payload = options->chain->payload;
@@ -146,8 +153,9 @@ static struct err *set_framing(struct aws_body *body, const struct aws_body_opti
     if (!slice_to_i64(decoded, 0, INT64_MAX, &body->expected_bytes))
         return aws_err(ERR_INVALID, 400, "InvalidArgument", "x-amz-decoded-content-length must be a number");
     if (trailer && !body->trailer_name.ptr && !signed_chunks)
-        return aws_err(ERR_INVALID, 400, "MalformedTrailerError",
-                       "The request contained trailing data that was not well-formed or did not conform to our published schema.");
+        return aws_err(
+            ERR_INVALID, 400, "MalformedTrailerError",
+            "The request contained trailing data that was not well-formed or did not conform to our published schema.");
     if (!trailer && body->trailer_name.ptr)
         return invalid_request("x-amz-trailer needs an x-amz-content-sha256 that announces a trailer");
     body->chunked = aws_chunked_new(body->arena, options->reader, signed_chunks ? &body->chain : NULL, trailer);
@@ -212,11 +220,14 @@ static struct err *reword(struct err *e)
 {
     if (!e || e->code || (e->kind != ERR_INVALID && e->kind != ERR_UNAVAILABLE))
         return e;
-    struct err *told = e->kind == ERR_INVALID
-                           ? aws_err(ERR_INVALID, 400, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header")
-                           : aws_err(ERR_UNAVAILABLE, 400, "RequestTimeout",
-                                     "Your socket connection to the server was not read from or written to within the timeout period. Idle "
-                                     "connections will be closed.");
+    struct err *told =
+        e->kind == ERR_INVALID
+            ? aws_err(ERR_INVALID, 400, "IncompleteBody",
+                      "You did not provide the number of bytes specified by the Content-Length HTTP header")
+            : aws_err(ERR_UNAVAILABLE, 400, "RequestTimeout",
+                      "Your socket connection to the server was not read from or written to within the timeout period. "
+                      "Idle "
+                      "connections will be closed.");
     err_free(e);
     return told;
 }
@@ -233,8 +244,9 @@ static struct err *check_trailer_names(const struct aws_body *body, struct slice
             strange = true;
     }
     if (strange || (body->trailer_name.ptr && !value.ptr))
-        return aws_err(ERR_INVALID, 400, "MalformedTrailerError",
-                       "The request contained trailing data that was not well-formed or did not conform to our published schema.");
+        return aws_err(
+            ERR_INVALID, 400, "MalformedTrailerError",
+            "The request contained trailing data that was not well-formed or did not conform to our published schema.");
     *ret_value = value;
     return NULL;
 }
@@ -259,13 +271,15 @@ static struct err *check_end(struct aws_body *body)
     if (body->chunked)
         TRY(check_trailer_names(body, &trailer));
     if (body->expected_bytes >= 0 && body->bytes != body->expected_bytes)
-        return aws_err(ERR_INVALID, 400, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header");
+        return aws_err(ERR_INVALID, 400, "IncompleteBody",
+                       "You did not provide the number of bytes specified by the Content-Length HTTP header");
     digest_final(body->md5, body->md5_bytes);
     aws_checksum_final(&body->checksum, body->checksum_bytes);
     if (body->check_hash)
         TRY(check_hash(body));
     if (body->check_md5 && memcmp(body->md5_bytes, body->content_md5.ptr, 16) != 0) {
-        struct err *e = aws_err(ERR_INVALID, 400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
+        struct err *e =
+            aws_err(ERR_INVALID, 400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
         e = aws_err_member(e, "ExpectedDigest", base64_encode(arena, body->content_md5));
         return aws_err_member(e, "CalculatedDigest", base64_encode(arena, slice_of((const char *)body->md5_bytes, 16)));
     }
@@ -289,7 +303,8 @@ struct err *aws_body_read(struct aws_body *body, void *buf, size_t cap, size_t *
         *ret_len = 0;
         return NULL;
     }
-    TRY(reword(body->chunked ? aws_chunked_read(body->chunked, buf, cap, &len) : body->reader.read(body->reader.ctx, buf, cap, &len)));
+    TRY(reword(body->chunked ? aws_chunked_read(body->chunked, buf, cap, &len)
+                             : body->reader.read(body->reader.ctx, buf, cap, &len)));
     if (!len) {
         TRY(check_end(body));
         body->ended = true;

@@ -26,7 +26,8 @@ static struct err *memory_read(void *ctx, void *buf, size_t cap, size_t *ret_len
 
 static struct sigv4_chain chain_of(enum sigv4_payload payload, const char *seed)
 {
-    struct sigv4_chain chain = {.payload = payload, .amz_date = S("20130524T000000Z"), .scope = S("20130524/us-east-1/s3/aws4_request")};
+    struct sigv4_chain chain = {
+        .payload = payload, .amz_date = S("20130524T000000Z"), .scope = S("20130524/us-east-1/s3/aws4_request")};
     sigv4_signing_key(S("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"), S("20130524"), S("us-east-1"), S("s3"), chain.key);
     if (seed)
         memcpy(chain.signature, seed, 64);
@@ -96,7 +97,10 @@ static void test_documented_chunk_signatures_hold(void **state)
     struct sigv4_chain chain = chain_of(SIGV4_PAYLOAD_CHUNKS, SEED);
     static const size_t steps[] = {1, 7, 16384};
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-        struct put request = {.chain = &chain, .wire = wire, .step = steps[i], .headers = {{S("x-amz-decoded-content-length"), S("66560")}}};
+        struct put request = {.chain = &chain,
+                              .wire = wire,
+                              .step = steps[i],
+                              .headers = {{S("x-amz-decoded-content-length"), S("66560")}}};
         assert_ok(put(*state, &request, &data, NULL));
         assert_int_equal(data.len, 66560);
     }
@@ -110,22 +114,30 @@ static void test_a_changed_byte_breaks_the_chain(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         char *copy = slice_cstr(*state, wire);
         copy[places[i]] ^= 1;
-        struct put request = {.chain = &chain, .wire = slice_of(copy, wire.len), .headers = {{S("x-amz-decoded-content-length"), S("66560")}}};
+        struct put request = {.chain = &chain,
+                              .wire = slice_of(copy, wire.len),
+                              .headers = {{S("x-amz-decoded-content-length"), S("66560")}}};
         assert_error(put(*state, &request, &data, NULL), "SignatureDoesNotMatch", 403);
     }
 }
 
 static void test_a_documented_trailer_signature_holds(void **state)
 {
-    struct sigv4_chain chain = chain_of(SIGV4_PAYLOAD_CHUNKS_TRAILER, "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e");
+    struct sigv4_chain chain =
+        chain_of(SIGV4_PAYLOAD_CHUNKS_TRAILER, "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e");
     struct slice data;
     struct strbuf wire = STRBUF_ARENA(*state);
     append_chunk(&wire, 65536, "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2");
     append_chunk(&wire, 1024, "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7");
     append_chunk(&wire, 0, "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992");
-    strbuf_append_cstr(&wire, "x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n");
-    struct put request = {.chain = &chain, .wire = strbuf_slice(&wire),
-                          .headers = {{S("x-amz-decoded-content-length"), S("66560")}, {S("x-amz-trailer"), S("x-amz-checksum-crc32c")}}};
+    strbuf_append_cstr(
+        &wire,
+        "x-amz-checksum-crc32c:sOO8/"
+        "Q==\r\nx-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n");
+    struct put request = {
+        .chain = &chain,
+        .wire = strbuf_slice(&wire),
+        .headers = {{S("x-amz-decoded-content-length"), S("66560")}, {S("x-amz-trailer"), S("x-amz-checksum-crc32c")}}};
     assert_ok(put(*state, &request, &data, NULL));
     assert_int_equal(data.len, 66560);
 }
@@ -140,10 +152,12 @@ static void test_an_unsigned_trailer_is_checked(void **state)
         {"5\r\nhello\r\n0\r\nx-amz-checksum-crc64nvme:M3eFcAZSQlc=\r\n\r\n", "5", "x-amz-checksum-crc64nvme", NULL},
         {"0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", "0", "x-amz-checksum-crc32", NULL},
         {"5\r\nhellO\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", "5", "x-amz-checksum-crc32", "BadDigest"},
-        {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32c:NhCmhg==\r\n\r\n", "5", "x-amz-checksum-crc32", "MalformedTrailerError"},
+        {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32c:NhCmhg==\r\n\r\n", "5", "x-amz-checksum-crc32",
+         "MalformedTrailerError"},
         {"5\r\nhello\r\n0\r\n\r\n", "5", "x-amz-checksum-crc32", "MalformedTrailerError"},
         {"5\r\nhello\r\n0\r\nnonsense\r\n\r\n", "5", "x-amz-checksum-crc32", "MalformedTrailerError"},
-        {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\nmore", "5", "x-amz-checksum-crc32", "MalformedTrailerError"},
+        {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\nmore", "5", "x-amz-checksum-crc32",
+         "MalformedTrailerError"},
         {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:!\r\n\r\n", "5", "x-amz-checksum-crc32", "InvalidRequest"},
         {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", "6", "x-amz-checksum-crc32", "IncompleteBody"},
         {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", "4", "x-amz-checksum-crc32", "IncompleteBody"},
@@ -152,13 +166,16 @@ static void test_an_unsigned_trailer_is_checked(void **state)
         {"zz\r\nhello\r\n", "5", "x-amz-checksum-crc32", "InvalidRequest"},
         {"ffffffffffffffff\r\nhello\r\n", "5", "x-amz-checksum-crc32", "InvalidRequest"},
         {"5\r\nhelloXX0\r\n\r\n", "5", "x-amz-checksum-crc32", "InvalidRequest"},
-        {"2\r\nhe\r\n3\r\nllo\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", "5", "x-amz-checksum-crc32", "InvalidChunkSizeError"},
+        {"2\r\nhe\r\n3\r\nllo\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", "5", "x-amz-checksum-crc32",
+         "InvalidChunkSizeError"},
         {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", "5", "x-amz-checksum-foo", "InvalidRequest"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct sigv4_chain chain = {.payload = SIGV4_PAYLOAD_UNSIGNED_TRAILER};
         struct slice data;
-        struct put request = {.chain = &chain, .wire = slice_from_cstr(rows[i].wire), .step = 1 + i % 3,
+        struct put request = {.chain = &chain,
+                              .wire = slice_from_cstr(rows[i].wire),
+                              .step = 1 + i % 3,
                               .headers = {{S("x-amz-decoded-content-length"), slice_from_cstr(rows[i].length)},
                                           {S("x-amz-trailer"), slice_from_cstr(rows[i].trailer)}}};
         struct err *e = put(*state, &request, &data, NULL);
@@ -175,7 +192,8 @@ static void test_a_streamed_body_needs_its_decoded_length(void **state)
 {
     struct sigv4_chain chain = {.payload = SIGV4_PAYLOAD_UNSIGNED_TRAILER};
     struct slice data;
-    struct put request = {.chain = &chain, .wire = S("0\r\n\r\n"), .headers = {{S("x-amz-trailer"), S("x-amz-checksum-crc32")}}};
+    struct put request = {
+        .chain = &chain, .wire = S("0\r\n\r\n"), .headers = {{S("x-amz-trailer"), S("x-amz-checksum-crc32")}}};
     assert_error(put(*state, &request, &data, NULL), "MissingContentLength", 411);
 }
 
@@ -203,7 +221,9 @@ static void test_plain_bodies_are_held_against_their_headers(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct sigv4_chain chain = {.payload = SIGV4_PAYLOAD_UNSIGNED};
         struct slice data;
-        struct put request = {.chain = &chain, .wire = S("hello"), .headers = {{slice_from_cstr(rows[i].name), slice_from_cstr(rows[i].value)}}};
+        struct put request = {.chain = &chain,
+                              .wire = S("hello"),
+                              .headers = {{slice_from_cstr(rows[i].name), slice_from_cstr(rows[i].value)}}};
         struct err *e = put(*state, &request, &data, NULL);
         if (!rows[i].code)
             assert_ok(e);
@@ -216,7 +236,8 @@ static void test_plain_bodies_are_held_against_their_headers(void **state)
 
 static void test_the_payload_hash_is_checked(void **state)
 {
-    struct sigv4_chain chain = {.payload = SIGV4_PAYLOAD_HASHED, .payload_hash = S("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")};
+    struct sigv4_chain chain = {.payload = SIGV4_PAYLOAD_HASHED,
+                                .payload_hash = S("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")};
     struct slice data, checksum;
     struct put request = {.chain = &chain, .wire = S("hello")};
     assert_ok(put(*state, &request, &data, &checksum));
@@ -228,14 +249,18 @@ static void test_the_payload_hash_is_checked(void **state)
 static void test_two_checksums_are_one_too_many(void **state)
 {
     struct slice data;
-    struct put request = {.wire = S("hello"), .headers = {{S("x-amz-checksum-crc32"), S("NhCmhg==")}, {S("x-amz-checksum-crc64nvme"), S("M3eFcAZSQlc=")}}};
+    struct put request = {
+        .wire = S("hello"),
+        .headers = {{S("x-amz-checksum-crc32"), S("NhCmhg==")}, {S("x-amz-checksum-crc64nvme"), S("M3eFcAZSQlc=")}}};
     assert_error(put(*state, &request, &data, NULL), "InvalidRequest", 400);
 }
 
 static void test_complete_names_the_objects_checksum_not_the_bodys(void **state)
 {
     struct slice data;
-    struct put request = {.wire = S("hello"), .operation = "CompleteMultipartUpload", .headers = {{S("x-amz-checksum-crc32"), S("AAAAAA==")}}};
+    struct put request = {.wire = S("hello"),
+                          .operation = "CompleteMultipartUpload",
+                          .headers = {{S("x-amz-checksum-crc32"), S("AAAAAA==")}}};
     assert_ok(put(*state, &request, &data, NULL));
     struct put delete_objects = {.wire = S("hello"), .operation = "DeleteObjects"};
     assert_error(put(*state, &delete_objects, &data, NULL), "InvalidRequest", 400);
@@ -244,9 +269,14 @@ static void test_complete_names_the_objects_checksum_not_the_bodys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_documented_chunk_signatures_hold), TEST(test_a_changed_byte_breaks_the_chain), TEST(test_a_documented_trailer_signature_holds),
-        TEST(test_an_unsigned_trailer_is_checked), TEST(test_a_streamed_body_needs_its_decoded_length),
-        TEST(test_plain_bodies_are_held_against_their_headers), TEST(test_the_payload_hash_is_checked), TEST(test_two_checksums_are_one_too_many),
+        TEST(test_documented_chunk_signatures_hold),
+        TEST(test_a_changed_byte_breaks_the_chain),
+        TEST(test_a_documented_trailer_signature_holds),
+        TEST(test_an_unsigned_trailer_is_checked),
+        TEST(test_a_streamed_body_needs_its_decoded_length),
+        TEST(test_plain_bodies_are_held_against_their_headers),
+        TEST(test_the_payload_hash_is_checked),
+        TEST(test_two_checksums_are_one_too_many),
         TEST(test_complete_names_the_objects_checksum_not_the_bodys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,15 +7,18 @@
 
 /* ---- requests ---- */
 
-static struct err *bad_binding(const struct aws_operation *operation, const struct aws_member *member, struct slice text)
+static struct err *bad_binding(const struct aws_operation *operation, const struct aws_member *member,
+                               struct slice text)
 {
     const struct aws_service *service = operation->service;
     if (service->protocol != AWS_REST_XML)
-        return aws_err_serialization(service, "Value '%.*s' at '%.*s' can not be converted", SLICE_ARG(slice_sub(text, 0, 256)),
-                                     SLICE_ARG(member->wire));
-    struct err *e = member->shape->kind == AWS_INTEGER
-                        ? aws_err(ERR_INVALID, 400, "InvalidArgument", "Provided %.*s not an integer or within integer range", SLICE_ARG(member->wire))
-                        : aws_err(ERR_INVALID, 400, "InvalidArgument", "Invalid value for %.*s", SLICE_ARG(member->wire));
+        return aws_err_serialization(service, "Value '%.*s' at '%.*s' can not be converted",
+                                     SLICE_ARG(slice_sub(text, 0, 256)), SLICE_ARG(member->wire));
+    struct err *e =
+        member->shape->kind == AWS_INTEGER
+            ? aws_err(ERR_INVALID, 400, "InvalidArgument", "Provided %.*s not an integer or within integer range",
+                      SLICE_ARG(member->wire))
+            : aws_err(ERR_INVALID, 400, "InvalidArgument", "Invalid value for %.*s", SLICE_ARG(member->wire));
     e = aws_err_member(e, "ArgumentName", member->wire);
     return aws_err_member(e, "ArgumentValue", text);
 }
@@ -24,23 +27,27 @@ static struct err *bad_binding(const struct aws_operation *operation, const stru
 static bool is_conditional_date(const struct aws_member *member)
 {
     return member->shape->kind == AWS_TIMESTAMP && member->location == AWS_IN_HEADER &&
-           (slice_starts_with_nocase(member->wire, S("If-")) || slice_starts_with_nocase(member->wire, S("x-amz-copy-source-if-")));
+           (slice_starts_with_nocase(member->wire, S("If-")) ||
+            slice_starts_with_nocase(member->wire, S("x-amz-copy-source-if-")));
 }
 
-static struct err *bind_scalar(struct arena *arena, const struct aws_operation *operation, const struct aws_member *member,
-                               enum aws_timestamp_format place, struct slice text, void *in)
+static struct err *bind_scalar(struct arena *arena, const struct aws_operation *operation,
+                               const struct aws_member *member, enum aws_timestamp_format place, struct slice text,
+                               void *in)
 {
     void *slot = aws_member_slot(arena, member, in);
-    if (member->shape->kind != AWS_STRING && member->location == AWS_IN_QUERY && !text.len && operation->service->protocol == AWS_REST_XML)
+    if (member->shape->kind != AWS_STRING && member->location == AWS_IN_QUERY && !text.len &&
+        operation->service->protocol == AWS_REST_XML)
         return NULL; /* ?max-keys= is as good as none */
-    if (aws_scalar_parse(arena, member->shape, aws_timestamp_of(member, place), text, slot) || is_conditional_date(member))
+    if (aws_scalar_parse(arena, member->shape, aws_timestamp_of(member, place), text, slot) ||
+        is_conditional_date(member))
         return NULL;
     return bad_binding(operation, member, text);
 }
 
 /* ?states=RUNNING&states=FAILED */
-static struct err *bind_query_list(struct arena *arena, const struct aws_operation *operation, const struct aws_member *member,
-                                   struct aws_params params, void *in)
+static struct err *bind_query_list(struct arena *arena, const struct aws_operation *operation,
+                                   const struct aws_member *member, struct aws_params params, void *in)
 {
     size_t count = 0;
     for (size_t i = 0; i < params.count; i++)
@@ -53,7 +60,8 @@ static struct err *bind_query_list(struct arena *arena, const struct aws_operati
     for (size_t i = 0, at = 0; i < params.count; i++) {
         if (!slice_eq(params.items[i].name, member->wire))
             continue;
-        if (!aws_scalar_parse(arena, item, aws_timestamp_of(member, AWS_TIMESTAMP_ISO8601), params.items[i].value, items + at * item->size))
+        if (!aws_scalar_parse(arena, item, aws_timestamp_of(member, AWS_TIMESTAMP_ISO8601), params.items[i].value,
+                              items + at * item->size))
             return bad_binding(operation, member, params.items[i].value);
         at++;
     }
@@ -62,8 +70,8 @@ static struct err *bind_query_list(struct arena *arena, const struct aws_operati
 }
 
 /* A list in one header: items separated by commas. */
-static struct err *bind_header_list(struct arena *arena, const struct aws_operation *operation, const struct aws_member *member,
-                                    struct slice text, void *in)
+static struct err *bind_header_list(struct arena *arena, const struct aws_operation *operation,
+                                    const struct aws_member *member, struct slice text, void *in)
 {
     size_t count = 1;
     for (size_t i = 0; i < text.len; i++)
@@ -103,7 +111,8 @@ static void bind_header_map(struct arena *arena, const struct aws_member *member
             entries[used++] = (struct slice_map_entry){.key = key, .value = header->value.ptr ? header->value : S("")};
     }
     if (used)
-        *(struct slice_map *)aws_member_slot(arena, member, in) = (struct slice_map){.set = true, .count = used, .entries = entries};
+        *(struct slice_map *)aws_member_slot(arena, member, in) =
+            (struct slice_map){.set = true, .count = used, .entries = entries};
 }
 
 static struct err *bind_member(struct arena *arena, const struct aws_route *route, const struct aws_request *request,
@@ -142,7 +151,8 @@ static struct err *bind_member(struct arena *arena, const struct aws_route *rout
     return NULL;
 }
 
-static struct err *decode_payload(struct arena *arena, const struct aws_operation *operation, const struct aws_request *request, void *in)
+static struct err *decode_payload(struct arena *arena, const struct aws_operation *operation,
+                                  const struct aws_request *request, void *in)
 {
     const struct aws_service *service = operation->service;
     const struct aws_member *payload = operation->request->payload;
@@ -166,7 +176,8 @@ static struct err *decode_payload(struct arena *arena, const struct aws_operatio
     return aws_json_decode(arena, service, shape, request->body, into);
 }
 
-struct err *aws_decode_request(struct arena *arena, const struct aws_route *route, const struct aws_request *request, void **ret_in)
+struct err *aws_decode_request(struct arena *arena, const struct aws_route *route, const struct aws_request *request,
+                               void **ret_in)
 {
     const struct aws_operation *operation = route->operation;
     void *in = arena_alloc(arena, operation->request->size);
@@ -230,8 +241,10 @@ static void encode_header(struct writer *writer, const struct aws_member *member
     struct arena *arena = writer->arena;
     if (member->location == AWS_IN_HEADERS) {
         for (size_t i = 0; i < ((const struct aws_map *)value)->count; i++)
-            add_header(writer, slice_fmt(arena, "%.*s%.*s", SLICE_ARG(member->wire), SLICE_ARG(aws_map_key(member->shape, value, i))),
-                       header_value(arena, *(const struct slice *)aws_map_value(member->shape, value, i)));
+            add_header(
+                writer,
+                slice_fmt(arena, "%.*s%.*s", SLICE_ARG(member->wire), SLICE_ARG(aws_map_key(member->shape, value, i))),
+                header_value(arena, *(const struct slice *)aws_map_value(member->shape, value, i)));
         return;
     }
     if (slice_eq_nocase(member->wire, S("Content-Length")))
@@ -241,13 +254,15 @@ static void encode_header(struct writer *writer, const struct aws_member *member
         for (size_t i = 0; i < ((const struct aws_list *)value)->count; i++) {
             if (i)
                 strbuf_append_cstr(&joined, ",");
-            strbuf_append(&joined, aws_scalar_format(arena, member->shape->item, AWS_TIMESTAMP_RFC822, aws_list_item(member->shape, value, i)));
+            strbuf_append(&joined, aws_scalar_format(arena, member->shape->item, AWS_TIMESTAMP_RFC822,
+                                                     aws_list_item(member->shape, value, i)));
         }
         add_header(writer, member->wire, header_value(arena, strbuf_slice(&joined)));
         return;
     }
     add_header(writer, member->wire,
-               header_value(arena, aws_scalar_format(arena, member->shape, aws_timestamp_of(member, AWS_TIMESTAMP_RFC822), value)));
+               header_value(arena, aws_scalar_format(arena, member->shape,
+                                                     aws_timestamp_of(member, AWS_TIMESTAMP_RFC822), value)));
 }
 
 static bool has_content_type(const struct writer *writer)
@@ -287,8 +302,8 @@ static struct slice encode_s3_body(struct arena *arena, const struct aws_operati
     return strbuf_slice(&buf);
 }
 
-static struct slice encode_query_body(struct arena *arena, const struct aws_operation *operation, bool json, struct slice request_id,
-                                      const void *out)
+static struct slice encode_query_body(struct arena *arena, const struct aws_operation *operation, bool json,
+                                      struct slice request_id, const void *out)
 {
     struct slice response_name = slice_fmt(arena, "%.*sResponse", SLICE_ARG(operation->name));
     struct strbuf buf = STRBUF_ARENA(arena);
@@ -315,8 +330,8 @@ static struct slice encode_query_body(struct arena *arena, const struct aws_oper
     return strbuf_slice(&buf);
 }
 
-struct aws_response aws_encode_response(struct arena *arena, const struct aws_operation *operation, const struct aws_request *request,
-                                        struct slice request_id, const void *out)
+struct aws_response aws_encode_response(struct arena *arena, const struct aws_operation *operation,
+                                        const struct aws_request *request, struct slice request_id, const void *out)
 {
     const struct aws_shape *shape = operation->response;
     struct writer writer = {.arena = arena, .cap = 16, .headers = ARENA_ARRAY(arena, 16, struct aws_header)};

@@ -1,5 +1,6 @@
-/* error: making errors with AWS's names, and writing them in each protocol's form (the forms were read off botocore's parsers and
- * real answers: rest-json wants the header x-amzn-ErrorType, json-1.1 the member __type, so both always get both). */
+/* error: making errors with AWS's names, and writing them in each protocol's form (the forms were read off botocore's
+ * parsers and real answers: rest-json wants the header x-amzn-ErrorType, json-1.1 the member __type, so both always get
+ * both). */
 #include "aws/codec.h"
 #include "base/arena.h"
 #include "base/digest.h"
@@ -27,7 +28,8 @@ static void detail_free(void *pointer)
     free(detail);
 }
 
-struct err *aws_err_at(const char *file, int line, enum err_kind kind, int status, const char *code, const char *format, ...)
+struct err *aws_err_at(const char *file, int line, enum err_kind kind, int status, const char *code, const char *format,
+                       ...)
 {
     va_list args;
     va_start(args, format);
@@ -82,13 +84,15 @@ struct err *aws_err_unknown_operation(const struct aws_service *service, struct 
     case AWS_JSON_1_1:
         return aws_err(ERR_INVALID, 400, "UnknownOperationException", "Unknown operation");
     case AWS_QUERY:
-        return aws_err(ERR_INVALID, 400, "InvalidAction", "Could not find operation %.*s for version %.*s", SLICE_ARG(name),
-                       SLICE_ARG(service->api_version));
+        return aws_err(ERR_INVALID, 400, "InvalidAction", "Could not find operation %.*s for version %.*s",
+                       SLICE_ARG(name), SLICE_ARG(service->api_version));
     case AWS_REST_XML:
         if (name.ptr)
-            return aws_err_member(aws_err(ERR_INVALID, 501, "NotImplemented", "A header you provided implies functionality that is not implemented"),
+            return aws_err_member(aws_err(ERR_INVALID, 501, "NotImplemented",
+                                          "A header you provided implies functionality that is not implemented"),
                                   "additionalMessage", name);
-        return aws_err(ERR_INVALID, 405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
+        return aws_err(ERR_INVALID, 405, "MethodNotAllowed",
+                       "The specified method is not allowed against this resource.");
     }
     return aws_err(ERR_INTERNAL, 500, NULL, "no such protocol");
 }
@@ -175,7 +179,8 @@ int aws_error_status(const struct aws_service *service, const struct err *e)
     const struct aws_error_shape *shape = service ? aws_error_find(service, code) : NULL;
     if (shape)
         return shape->status;
-    if (service && service->protocol == AWS_JSON_1_1 && slice_ends_with(code, S("Exception")) && e->kind != ERR_INTERNAL)
+    if (service && service->protocol == AWS_JSON_1_1 && slice_ends_with(code, S("Exception")) &&
+        e->kind != ERR_INTERNAL)
         return 400; /* even a denial */
     for (size_t i = 0; i < ARRAY_SIZE(common_errors); i++)
         if (slice_eq(common_errors[i].code, code))
@@ -236,8 +241,9 @@ static struct slice json_body(struct arena *arena, const struct err *e, struct s
     return strbuf_slice(&out);
 }
 
-static struct slice query_body(struct arena *arena, const struct aws_service *service, const struct aws_request *request,
-                               struct slice request_id, int status, struct slice code, struct slice message)
+static struct slice query_body(struct arena *arena, const struct aws_service *service,
+                               const struct aws_request *request, struct slice request_id, int status,
+                               struct slice code, struct slice message)
 {
     struct strbuf out = STRBUF_ARENA(arena);
     struct slice type = status < 500 ? S("Sender") : S("Receiver");
@@ -272,7 +278,8 @@ struct slice aws_s3_host_id(struct arena *arena, struct slice request_id)
     return base64_encode(arena, slice_of((const char *)hash, SHA256_BYTES));
 }
 
-static struct slice s3_body(struct arena *arena, const struct err *e, struct slice request_id, struct slice code, struct slice message)
+static struct slice s3_body(struct arena *arena, const struct err *e, struct slice request_id, struct slice code,
+                            struct slice message)
 {
     const struct detail *detail = detail_of(e);
     struct strbuf out = STRBUF_ARENA(arena);
@@ -287,14 +294,18 @@ static struct slice s3_body(struct arena *arena, const struct err *e, struct sli
     return strbuf_slice(&out);
 }
 
-struct aws_response aws_encode_error(struct arena *arena, const struct aws_service *service, const struct aws_request *request,
-                                     struct slice request_id, const struct err *e)
+struct aws_response aws_encode_error(struct arena *arena, const struct aws_service *service,
+                                     const struct aws_request *request, struct slice request_id, const struct err *e)
 {
     struct slice code = wire_code(service, e), message = wire_message(service, e);
     int status = aws_error_status(service, e);
     struct aws_header *headers = ARENA_ARRAY(arena, 4, struct aws_header);
     struct aws_response response = {.status = status, .headers = headers};
-#define HEADER(header_name, header_value) headers[response.header_count++] = (struct aws_header){.name = (header_name), .value = (header_value)}
+#define HEADER(header_name, header_value)                                                                              \
+    headers[response.header_count++] = (struct aws_header)                                                             \
+    {                                                                                                                  \
+        .name = (header_name), .value = (header_value)                                                                 \
+    }
     if (!service || service->protocol == AWS_REST_XML) {
         HEADER(S("x-amz-request-id"), request_id);
         HEADER(S("x-amz-id-2"), aws_s3_host_id(arena, request_id));
@@ -311,7 +322,8 @@ struct aws_response aws_encode_error(struct arena *arena, const struct aws_servi
         return response;
     }
     HEADER(S("x-amzn-ErrorType"), code);
-    HEADER(S("Content-Type"), service->protocol == AWS_JSON_1_1 ? S("application/x-amz-json-1.1") : S("application/json"));
+    HEADER(S("Content-Type"),
+           service->protocol == AWS_JSON_1_1 ? S("application/x-amz-json-1.1") : S("application/json"));
     response.body = json_body(arena, e, code, message);
 #undef HEADER
     return response;

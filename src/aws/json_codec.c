@@ -1,4 +1,5 @@
-/* json_codec: bodies of rest-json and json-1.1. Unknown members are ignored, as newer SDKs send some; null is absence. */
+/* json_codec: bodies of rest-json and json-1.1. Unknown members are ignored, as newer SDKs send some; null is absence.
+ */
 #include "aws/codec.h"
 #include "aws/value.h"
 #include "base/arena.h"
@@ -9,7 +10,8 @@ struct reader {
     const struct aws_service *service;
 };
 
-static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure, const struct json *json, void *in);
+static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure,
+                                  const struct json *json, void *in);
 
 /* The words of AWS's own parser. */
 static struct err *wrong_type(const struct reader *reader, const struct json *json, const char *wanted)
@@ -25,18 +27,22 @@ static struct err *wrong_type(const struct reader *reader, const struct json *js
     case JSON_STRING:
         break;
     }
-    const char *what = json->type == JSON_STRING ? "STRING_VALUE" : json->type == JSON_NUMBER ? "NUMBER_VALUE" : json->boolean ? "TRUE_VALUE" : "FALSE_VALUE";
+    const char *what = json->type == JSON_STRING   ? "STRING_VALUE"
+                       : json->type == JSON_NUMBER ? "NUMBER_VALUE"
+                       : json->boolean             ? "TRUE_VALUE"
+                                                   : "FALSE_VALUE";
     return aws_err_serialization(reader->service, "%s can not be converted to %s", what, wanted);
 }
 
-static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format,
-                                const struct json *json, void *slot);
+static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape,
+                                enum aws_timestamp_format format, const struct json *json, void *slot);
 
-static struct err *decode_list(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format,
-                               const struct json *json, struct aws_list *slot)
+static struct err *decode_list(const struct reader *reader, const struct aws_shape *shape,
+                               enum aws_timestamp_format format, const struct json *json, struct aws_list *slot)
 {
     if (json->type != JSON_ARRAY)
-        return json->type == JSON_OBJECT ? wrong_type(reader, json, "") : aws_err_serialization(reader->service, "Expected list or null");
+        return json->type == JSON_OBJECT ? wrong_type(reader, json, "")
+                                         : aws_err_serialization(reader->service, "Expected list or null");
     char *items = arena_array(reader->arena, json_count(json), shape->item->size);
     size_t count = 0;
     JSON_FOREACH(item, json)
@@ -48,11 +54,12 @@ static struct err *decode_list(const struct reader *reader, const struct aws_sha
     return NULL;
 }
 
-static struct err *decode_map(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format,
-                              const struct json *json, struct aws_map *slot)
+static struct err *decode_map(const struct reader *reader, const struct aws_shape *shape,
+                              enum aws_timestamp_format format, const struct json *json, struct aws_map *slot)
 {
     if (json->type != JSON_OBJECT)
-        return json->type == JSON_ARRAY ? wrong_type(reader, json, "") : aws_err_serialization(reader->service, "Expected map or null");
+        return json->type == JSON_ARRAY ? wrong_type(reader, json, "")
+                                        : aws_err_serialization(reader->service, "Expected map or null");
     char *entries = arena_array(reader->arena, json_count(json), shape->entry_size);
     size_t count = 0;
     JSON_FOREACH(child, json)
@@ -66,18 +73,20 @@ static struct err *decode_map(const struct reader *reader, const struct aws_shap
     return NULL;
 }
 
-static struct err *decode_scalar(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format,
-                                 const struct json *json, enum json_type wanted, const char *name, void *slot)
+static struct err *decode_scalar(const struct reader *reader, const struct aws_shape *shape,
+                                 enum aws_timestamp_format format, const struct json *json, enum json_type wanted,
+                                 const char *name, void *slot)
 {
     if (json->type != wanted)
         return wrong_type(reader, json, name);
     if (!aws_scalar_parse(reader->arena, shape, format, json->text, slot))
-        return aws_err_serialization(reader->service, "%.*s can not be converted to %s", SLICE_ARG(slice_sub(json->text, 0, 64)), name);
+        return aws_err_serialization(reader->service, "%.*s can not be converted to %s",
+                                     SLICE_ARG(slice_sub(json->text, 0, 64)), name);
     return NULL;
 }
 
-static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format,
-                                const struct json *json, void *slot)
+static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape,
+                                enum aws_timestamp_format format, const struct json *json, void *slot)
 {
     if (json->type == JSON_NULL)
         return NULL; /* absent; inside a list the validator says so */
@@ -105,29 +114,32 @@ static struct err *decode_value(const struct reader *reader, const struct aws_sh
     case AWS_FLOAT:
         return decode_scalar(reader, shape, format, json, JSON_NUMBER, "a Double", slot);
     case AWS_TIMESTAMP: /* SDKs disagree on text and number: both are understood */
-        return decode_scalar(reader, shape, json->type == JSON_STRING ? AWS_TIMESTAMP_ISO8601 : AWS_TIMESTAMP_UNIX, json,
-                             json->type == JSON_STRING ? JSON_STRING : JSON_NUMBER, "a Timestamp", slot);
+        return decode_scalar(reader, shape, json->type == JSON_STRING ? AWS_TIMESTAMP_ISO8601 : AWS_TIMESTAMP_UNIX,
+                             json, json->type == JSON_STRING ? JSON_STRING : JSON_NUMBER, "a Timestamp", slot);
     }
     return NULL;
 }
 
-static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure, const struct json *json, void *in)
+static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure,
+                                  const struct json *json, void *in)
 {
     if (json->type != JSON_OBJECT)
-        return json->type == JSON_ARRAY ? wrong_type(reader, json, "") : aws_err_serialization(reader->service, "Expected structure or null");
+        return json->type == JSON_ARRAY ? wrong_type(reader, json, "")
+                                        : aws_err_serialization(reader->service, "Expected structure or null");
     for (size_t i = 0; i < structure->member_count; i++) {
         const struct aws_member *member = &structure->members[i];
         if (member->location != AWS_IN_BODY || member->offset == AWS_NO_OFFSET)
             continue;
         const struct json *child = json_get(json, member->wire);
         if (child && child->type != JSON_NULL)
-            TRY(decode_value(reader, member->shape, AWS_TIMESTAMP_UNIX, child, aws_member_slot(reader->arena, member, in)));
+            TRY(decode_value(reader, member->shape, AWS_TIMESTAMP_UNIX, child,
+                             aws_member_slot(reader->arena, member, in)));
     }
     return NULL;
 }
 
-struct err *aws_json_decode(struct arena *arena, const struct aws_service *service, const struct aws_shape *structure, struct slice body,
-                            void *in)
+struct err *aws_json_decode(struct arena *arena, const struct aws_service *service, const struct aws_shape *structure,
+                            struct slice body, void *in)
 {
     if (!slice_trim(body).len)
         return NULL;
@@ -144,10 +156,11 @@ struct err *aws_json_decode(struct arena *arena, const struct aws_service *servi
     return decode_members(&reader, structure, json, in);
 }
 
-static void encode_members(struct arena *arena, struct strbuf *out, const struct aws_shape *structure, const void *value);
+static void encode_members(struct arena *arena, struct strbuf *out, const struct aws_shape *structure,
+                           const void *value);
 
-static void encode_value(struct arena *arena, struct strbuf *out, const struct aws_shape *shape, enum aws_timestamp_format format,
-                         const void *value)
+static void encode_value(struct arena *arena, struct strbuf *out, const struct aws_shape *shape,
+                         enum aws_timestamp_format format, const void *value)
 {
     if (!aws_value_is_set(shape, value)) {
         strbuf_append_cstr(out, "null");
@@ -198,7 +211,8 @@ static void encode_value(struct arena *arena, struct strbuf *out, const struct a
     }
 }
 
-static void encode_members(struct arena *arena, struct strbuf *out, const struct aws_shape *structure, const void *value)
+static void encode_members(struct arena *arena, struct strbuf *out, const struct aws_shape *structure,
+                           const void *value)
 {
     bool first = true;
     strbuf_append_char(out, '{');

@@ -1,5 +1,5 @@
-/* message: an AWS request and answer as slices. The codecs and SigV4 are pure over these; who reads the socket fills them
- * (edge/ copies http_request's fields, the forms are the same). */
+/* message: an AWS request and answer as slices. The codecs and SigV4 are pure over these; who reads the socket fills
+ * them (edge/ copies http_request's fields, the forms are the same). */
 #pragma once
 #include "base/slice.h"
 

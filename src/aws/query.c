@@ -1,5 +1,5 @@
-/* query: forms of STS and IAM. Names are paths: Tags.member.1.Key, flattened Tag.1.Key, Map.entry.1.key. Numbers in lists need
- * not be dense, but their order counts; an empty value of a list's own name is the empty list. */
+/* query: forms of STS and IAM. Names are paths: Tags.member.1.Key, flattened Tag.1.Key, Map.entry.1.key. Numbers in
+ * lists need not be dense, but their order counts; an empty value of a list's own name is the empty list. */
 #include "aws/codec.h"
 #include "aws/value.h"
 #include "base/arena.h"
@@ -40,10 +40,11 @@ static size_t items_of(const struct reader *reader, struct slice prefix)
     return count;
 }
 
-static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure, struct slice prefix, void *in);
+static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure, struct slice prefix,
+                                  void *in);
 
-static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format, struct slice path,
-                                bool flattened, void *slot)
+static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape,
+                                enum aws_timestamp_format format, struct slice path, bool flattened, void *slot)
 {
     switch (shape->kind) {
     case AWS_STRUCTURE:
@@ -53,7 +54,8 @@ static struct err *decode_value(const struct reader *reader, const struct aws_sh
         size_t count = items_of(reader, prefix);
         char *items = arena_array(reader->arena, count, shape->item->size);
         for (size_t i = 0; i < count; i++)
-            TRY(decode_value(reader, shape->item, format, path_number(reader, prefix, i + 1), false, items + i * shape->item->size));
+            TRY(decode_value(reader, shape->item, format, path_number(reader, prefix, i + 1), false,
+                             items + i * shape->item->size));
         *(struct aws_list *)slot = (struct aws_list){.set = true, .count = count, .items = items};
         return NULL;
     }
@@ -66,7 +68,8 @@ static struct err *decode_value(const struct reader *reader, const struct aws_sh
             char *at = entries + i * shape->entry_size;
             struct slice key = aws_params_get(reader->params, path_join(reader, entry, shape->key_wire));
             *(struct slice *)(void *)at = key.ptr ? key : S("");
-            TRY(decode_value(reader, shape->item, format, path_join(reader, entry, shape->item_wire), false, at + shape->value_offset));
+            TRY(decode_value(reader, shape->item, format, path_join(reader, entry, shape->item_wire), false,
+                             at + shape->value_offset));
         }
         *(struct aws_map *)slot = (struct aws_map){.set = true, .count = count, .entries = entries};
         return NULL;
@@ -79,8 +82,8 @@ static struct err *decode_value(const struct reader *reader, const struct aws_sh
     case AWS_TIMESTAMP: {
         struct slice text = aws_params_get(reader->params, path);
         if (text.ptr && !aws_scalar_parse(reader->arena, shape, format, text, slot))
-            return aws_err_serialization(reader->service, "Value '%.*s' at '%.*s' can not be converted", SLICE_ARG(slice_sub(text, 0, 256)),
-                                         SLICE_ARG(path));
+            return aws_err_serialization(reader->service, "Value '%.*s' at '%.*s' can not be converted",
+                                         SLICE_ARG(slice_sub(text, 0, 256)), SLICE_ARG(path));
         return NULL;
     }
     case AWS_DOCUMENT:
@@ -89,7 +92,8 @@ static struct err *decode_value(const struct reader *reader, const struct aws_sh
     return NULL;
 }
 
-static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure, struct slice prefix, void *in)
+static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure, struct slice prefix,
+                                  void *in)
 {
     for (size_t i = 0; i < structure->member_count; i++) {
         const struct aws_member *member = &structure->members[i];
@@ -97,8 +101,8 @@ static struct err *decode_members(const struct reader *reader, const struct aws_
             continue;
         struct slice path = path_join(reader, prefix, member->wire);
         if (has_prefix(reader, path))
-            TRY(decode_value(reader, member->shape, aws_timestamp_of(member, AWS_TIMESTAMP_ISO8601), path, member->flattened,
-                             aws_member_slot(reader->arena, member, in)));
+            TRY(decode_value(reader, member->shape, aws_timestamp_of(member, AWS_TIMESTAMP_ISO8601), path,
+                             member->flattened, aws_member_slot(reader->arena, member, in)));
     }
     return NULL;
 }

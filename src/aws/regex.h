@@ -1,5 +1,5 @@
-/* regex: runs the patterns that awsgen compiled. Whole-value match over code points, as Java's matches(); time is bounded by
- * length x instructions, there is no back-tracking. Pure. */
+/* regex: runs the patterns that awsgen compiled. Whole-value match over code points, as Java's matches(); time is
+ * bounded by length x instructions, there is no back-tracking. Pure. */
 #pragma once
 #include "aws/shape.h"
 

@@ -1,7 +1,7 @@
-/* route: see the header. For REST the raw path is split on '/' before anything is decoded: an ARN travels inside one segment as
- * %3A and %2F. S3 tells operations of one path apart by sub-resources in the query (?acl, ?uploads=, ?list-type=2), by required
- * parameters (uploadId) and by required headers (x-amz-copy-source); a sub-resource that the chosen operation does not know
- * is never dropped: PUT /key?acl stored as an object would be a loss of data. */
+/* route: see the header. For REST the raw path is split on '/' before anything is decoded: an ARN travels inside one
+ * segment as %3A and %2F. S3 tells operations of one path apart by sub-resources in the query (?acl, ?uploads=,
+ * ?list-type=2), by required parameters (uploadId) and by required headers (x-amz-copy-source); a sub-resource that the
+ * chosen operation does not know is never dropped: PUT /key?acl stored as an object would be a loss of data. */
 #include "aws/route.h"
 #include "aws/codec.h"
 #include "base/encode.h"
@@ -21,16 +21,16 @@ static bool match_path(struct arena *arena, struct slice pattern, struct slice p
         if (label && slice_ends_with(part, S("+}"))) {
             if (!paths.len)
                 return false;
-            route->labels[route->label_count++] =
-                (struct aws_label){.name = slice_sub(part, 1, part.len - 3), .value = uri_decode(arena, paths, URI_PLUS_KEPT)};
+            route->labels[route->label_count++] = (struct aws_label){.name = slice_sub(part, 1, part.len - 3),
+                                                                     .value = uri_decode(arena, paths, URI_PLUS_KEPT)};
             return true;
         }
         struct slice got = slice_cut(&paths, '/');
         if (label) {
             if (!got.len || route->label_count == AWS_MAX_LABELS)
                 return false;
-            route->labels[route->label_count++] =
-                (struct aws_label){.name = slice_sub(part, 1, part.len - 2), .value = uri_decode(arena, got, URI_PLUS_KEPT)};
+            route->labels[route->label_count++] = (struct aws_label){.name = slice_sub(part, 1, part.len - 2),
+                                                                     .value = uri_decode(arena, got, URI_PLUS_KEPT)};
         } else if (!slice_eq(part, got)) {
             return false;
         }
@@ -38,8 +38,10 @@ static bool match_path(struct arena *arena, struct slice pattern, struct slice p
     return !paths.ptr;
 }
 
-/* S3's paths are /{Bucket} and /{Bucket}/{Key+}; "/bucket/" is the bucket, and everything behind that slash is the key. */
-static bool match_s3_path(struct arena *arena, struct slice pattern, const struct aws_request *request, struct aws_route *route)
+/* S3's paths are /{Bucket} and /{Bucket}/{Key+}; "/bucket/" is the bucket, and everything behind that slash is the key.
+ */
+static bool match_s3_path(struct arena *arena, struct slice pattern, const struct aws_request *request,
+                          struct aws_route *route)
 {
     struct slice bucket = request->bucket, key;
     if (!request->path.len || request->path.ptr[0] != '/')
@@ -58,7 +60,8 @@ static bool match_s3_path(struct arena *arena, struct slice pattern, const struc
         return false;
     route->labels[route->label_count++] = (struct aws_label){.name = S("Bucket"), .value = bucket};
     if (wants_key)
-        route->labels[route->label_count++] = (struct aws_label){.name = S("Key"), .value = uri_decode(arena, key, URI_PLUS_KEPT)};
+        route->labels[route->label_count++] =
+            (struct aws_label){.name = S("Key"), .value = uri_decode(arena, key, URI_PLUS_KEPT)};
     return true;
 }
 
@@ -84,8 +87,8 @@ static bool has_required(const struct aws_operation *operation, struct aws_param
     return true;
 }
 
-/* More literals win, then more required parameters, then the one we serve. Missing required headers make an operation of a
- * sub-resource no less the one that is meant. */
+/* More literals win, then more required parameters, then the one we serve. Missing required headers make an operation
+ * of a sub-resource no less the one that is meant. */
 static int score(const struct aws_operation *operation, struct aws_params params, struct aws_headers headers)
 {
     if (!has_literals(operation, params))
@@ -93,7 +96,8 @@ static int score(const struct aws_operation *operation, struct aws_params params
     bool complete = has_required(operation, params, headers);
     if (!complete && !operation->literal_count)
         return -1;
-    return (int)operation->literal_count * 1000 + (complete ? 100 + 10 * (int)(operation->required_query_count + operation->required_header_count) : 0) +
+    return (int)operation->literal_count * 1000 +
+           (complete ? 100 + 10 * (int)(operation->required_query_count + operation->required_header_count) : 0) +
            (operation->served ? 2 : 0) + (operation->deprecated ? 0 : 1);
 }
 
@@ -146,10 +150,12 @@ struct err *aws_route_rest(struct arena *arena, const struct aws_service *servic
         struct aws_route route = {.operation = operation, .params = params};
         if (!slice_eq(operation->method, request->method))
             continue;
-        if (!(s3 ? match_s3_path(arena, operation->path, request, &route) : match_path(arena, operation->path, request->path, &route)))
+        if (!(s3 ? match_s3_path(arena, operation->path, request, &route)
+                 : match_path(arena, operation->path, request->path, &route)))
             continue;
         /* REST-JSON needs no such distinctions: a missing parameter is the validator's to report. */
-        int found = s3 ? score(operation, params, request->headers) : (int)operation->literal_count + (has_literals(operation, params) ? 1 : -1000);
+        int found = s3 ? score(operation, params, request->headers)
+                       : (int)operation->literal_count + (has_literals(operation, params) ? 1 : -1000);
         if (found > best_score) {
             best = route;
             best_score = found;

@@ -24,6 +24,7 @@ struct err *aws_route(struct arena *arena, const struct aws_service *service, co
 /* By protocol; aws_route calls the right one. */
 struct err *aws_route_rest(struct arena *arena, const struct aws_service *service, const struct aws_request *request,
                            struct aws_route *ret_route) NODISCARD;
-struct err *aws_route_target(const struct aws_service *service, struct slice target, struct aws_route *ret_route) NODISCARD; /* X-Amz-Target */
+struct err *aws_route_target(const struct aws_service *service, struct slice target,
+                             struct aws_route *ret_route) NODISCARD; /* X-Amz-Target */
 struct err *aws_route_action(struct arena *arena, const struct aws_service *service, const struct aws_request *request,
                              struct aws_route *ret_route) NODISCARD; /* Action= in the form or the query */

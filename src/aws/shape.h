@@ -1,6 +1,7 @@
-/* shape: the format of the tables that tools/awsgen writes from the AWS service models, and the value types of its structs.
- * The codecs (json_codec.c, xml_codec.c, query.c, rest.c) and the validator are interpreters over these rows; no operation has
- * codec code of its own. All of it is const data, any thread.
+/* clang-format off */
+/* shape: the format of the tables that tools/awsgen writes from the AWS service models, and the value types of its
+ * structs. The codecs (codec.c, json_codec.c, xml_codec.c, query.c) and the validator are interpreters over these rows;
+ * no operation has codec code of its own. All of it is const data, any thread.
  *
  * The generated structs (aws/gen/SERVICE.h):
  *   operation FooBar of service baz     struct baz_foo_bar_request, struct baz_foo_bar_response
@@ -8,13 +9,14 @@
  *   string, enum, blob                  struct slice; ptr NULL when absent, "" when empty
  *   integer, long / float, double       struct opt_i64 / struct opt_f64
  *   boolean, timestamp                  struct opt_bool, struct opt_instant
- *   list of T                           struct slice_list, i64_list, …; of structures: struct emr_containers_job_run_list
+ *   list of T                           struct slice_list, …; of structures: struct emr_containers_job_run_list
  *   map to T                            struct slice_map (entries: key, value); of structures: struct …_map
  *   document                            const struct json *
  *   streaming blob, event stream        no member: the body goes through call->body_read and http_respond_*
  * A list or map that is set may be empty; one that is not set is absent. Names: '_' before a capital that follows a small
  * letter, and before a capital that a small letter follows (VersionId version_id, ETag e_tag, SSEKMSKeyId ssekms_key_id,
  * ChecksumCRC32C checksum_crc32c, s3MonitoringConfiguration s3_monitoring_configuration); C keywords get a '_' behind. */
+/* clang-format on */
 #pragma once
 #include "base/clock.h"
 #include "base/err.h"
@@ -193,17 +195,17 @@ struct aws_operation {
     struct slice path; /* "/virtualclusters/{virtualClusterId}", without the literal query */
     const struct aws_query_literal *literals;
     size_t literal_count;
-    const struct slice *required_query;   /* wire names of required members there: S3 tells operations apart by them */
+    const struct slice *required_query; /* wire names of required members there: S3 tells operations apart by them */
     size_t required_query_count;
     const struct slice *required_headers;
     size_t required_header_count;
     bool served;
     bool deprecated;
-    bool unsigned_allowed;     /* the model's authtype none */
-    bool body_checksum;        /* httpChecksum.requestAlgorithmMember: x-amz-checksum-* headers are the body's */
-    bool checksum_required;    /* httpChecksum.requestChecksumRequired */
-    int response_status;       /* 200 unless the model says otherwise */
-    size_t index;              /* in service->operations */
+    bool unsigned_allowed;  /* the model's authtype none */
+    bool body_checksum;     /* httpChecksum.requestAlgorithmMember: x-amz-checksum-* headers are the body's */
+    bool checksum_required; /* httpChecksum.requestChecksumRequired */
+    int response_status;    /* 200 unless the model says otherwise */
+    size_t index;           /* in service->operations */
     /* NULL when not served */
     const struct aws_shape *request, *response;
     bool has_output;             /* the model names an output shape */
@@ -222,8 +224,8 @@ struct aws_service {
     struct slice prefix;       /* "emr_containers", as in C names */
     enum aws_protocol protocol;
     struct slice api_version;
-    struct slice xml_namespace; /* absent: none */
-    struct slice target_prefix; /* JSON 1.1: "Logs_20140328" */
+    struct slice xml_namespace;                                      /* absent: none */
+    struct slice target_prefix;                                      /* JSON 1.1: "Logs_20140328" */
     struct slice validation_code, serialization_code, internal_code; /* model/SERVICE.toml */
     const struct aws_operation *operations;
     size_t operation_count;
@@ -235,7 +237,7 @@ struct aws_service {
 extern const struct aws_service *const aws_services[];
 extern const size_t aws_service_count;
 
-const struct aws_service *aws_service_find(struct slice signing_name);                              /* NULL: none */
+const struct aws_service *aws_service_find(struct slice signing_name);                                /* NULL: none */
 const struct aws_operation *aws_operation_find(const struct aws_service *service, struct slice name); /* NULL: none */
-const struct aws_error_shape *aws_error_find(const struct aws_service *service, struct slice code);  /* NULL: none */
-const struct aws_member *aws_member_find(const struct aws_shape *structure, struct slice name);      /* by model name */
+const struct aws_error_shape *aws_error_find(const struct aws_service *service, struct slice code);   /* NULL: none */
+const struct aws_member *aws_member_find(const struct aws_shape *structure, struct slice name); /* by model name */

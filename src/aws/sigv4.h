@@ -1,7 +1,7 @@
-/* sigv4: AWS Signature Version 4, both sides. Pure over slices; no clock, no store: who verifies brings the time and the secret.
- * Order of a verification: sigv4_parse, sigv4_check_scope, (look up the key by access_key_id, its token and expiry),
- * sigv4_check_signature. Each tells which check failed; sigv4_err words it as the service's protocol family does.
- * Canonical forms: checked against 304 recorded requests of CLI, boto3 and Terraform, and tests/vectors/sigv4. */
+/* sigv4: AWS Signature Version 4, both sides. Pure over slices; no clock, no store: who verifies brings the time and
+ * the secret. Order of a verification: sigv4_parse, sigv4_check_scope, (look up the key by access_key_id, its token and
+ * expiry), sigv4_check_signature. Each tells which check failed; sigv4_err words it as the service's protocol family
+ * does. Canonical forms: checked against 304 recorded requests of CLI, boto3 and Terraform, and tests/vectors/sigv4. */
 #pragma once
 #include "aws/message.h"
 #include "aws/shape.h"
@@ -10,8 +10,8 @@
 enum sigv4_check {
     SIGV4_OK,
     SIGV4_NO_CREDENTIALS,
-    SIGV4_MALFORMED,       /* the header or the query cannot be read; text says how */
-    SIGV4_ALGORITHM,       /* something else than AWS4-HMAC-SHA256 */
+    SIGV4_MALFORMED, /* the header or the query cannot be read; text says how */
+    SIGV4_ALGORITHM, /* something else than AWS4-HMAC-SHA256 */
     SIGV4_PRESIGN_MALFORMED,
     SIGV4_SCOPE_DATE,
     SIGV4_SCOPE_REGION,
@@ -24,9 +24,9 @@ enum sigv4_check {
     SIGV4_HEADERS_NOT_SIGNED,
     SIGV4_NO_CONTENT_SHA256, /* S3 wants the header */
     SIGV4_CONTENT_SHA256_INVALID,
-    SIGV4_UNKNOWN_KEY,       /* the caller's: unknown, inactive and deleted look alike */
-    SIGV4_BAD_TOKEN,         /* the caller's: session token missing or wrong */
-    SIGV4_EXPIRED_TOKEN,     /* the caller's */
+    SIGV4_UNKNOWN_KEY,   /* the caller's: unknown, inactive and deleted look alike */
+    SIGV4_BAD_TOKEN,     /* the caller's: session token missing or wrong */
+    SIGV4_EXPIRED_TOKEN, /* the caller's */
     SIGV4_MISMATCH,
 };
 
@@ -54,16 +54,17 @@ bool sigv4_is_present(const struct aws_request *request);
 struct sigv4_result sigv4_parse(struct arena *arena, const struct aws_request *request, struct sigv4_auth *ret_auth);
 
 /* Scope, date and what must be signed. region absent: any (iam, sts); max_skew is 15 minutes. */
-struct sigv4_result sigv4_check_scope(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request,
-                                      struct slice service, struct slice region, struct instant now);
+struct sigv4_result sigv4_check_scope(struct arena *arena, const struct sigv4_auth *auth,
+                                      const struct aws_request *request, struct slice service, struct slice region,
+                                      struct instant now);
 
 /* How the body is covered by the signature; what body.h has to check. */
 enum sigv4_payload {
-    SIGV4_PAYLOAD_HASHED,            /* sha256 of the body must be payload_hash */
+    SIGV4_PAYLOAD_HASHED, /* sha256 of the body must be payload_hash */
     SIGV4_PAYLOAD_UNSIGNED,
-    SIGV4_PAYLOAD_CHUNKS,            /* aws-chunked, each chunk signed */
-    SIGV4_PAYLOAD_CHUNKS_TRAILER,    /* the same and a signed trailer */
-    SIGV4_PAYLOAD_UNSIGNED_TRAILER,  /* aws-chunked without signatures, with a trailer */
+    SIGV4_PAYLOAD_CHUNKS,           /* aws-chunked, each chunk signed */
+    SIGV4_PAYLOAD_CHUNKS_TRAILER,   /* the same and a signed trailer */
+    SIGV4_PAYLOAD_UNSIGNED_TRAILER, /* aws-chunked without signatures, with a trailer */
 };
 
 /* What a verified signature leaves for the body: the chain of chunk signatures starts here. */
@@ -75,15 +76,16 @@ struct sigv4_chain {
     char signature[64]; /* the seed, then each chunk's */
 };
 
-/* Compares in constant time. secret: the key's secret text. For S3 the payload hash is what the header says (the body is checked
- * while it is read); for all others request->body is hashed here. */
-struct sigv4_result sigv4_check_signature(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request,
-                                          struct slice secret, struct sigv4_chain *ret_chain);
+/* Compares in constant time. secret: the key's secret text. For S3 the payload hash is what the header says (the body
+ * is checked while it is read); for all others request->body is hashed here. */
+struct sigv4_result sigv4_check_signature(struct arena *arena, const struct sigv4_auth *auth,
+                                          const struct aws_request *request, struct slice secret,
+                                          struct sigv4_chain *ret_chain);
 
 /* The failed check as an error with the code, status and words of the service's protocol family; service NULL: S3.
  * auth may be zeroed when parsing failed. */
-struct err *sigv4_err(struct arena *arena, const struct aws_service *service, const struct sigv4_auth *auth, struct sigv4_result result,
-                      struct slice region, struct instant now);
+struct err *sigv4_err(struct arena *arena, const struct aws_service *service, const struct sigv4_auth *auth,
+                      struct sigv4_result result, struct slice region, struct instant now);
 
 /* ---- signing, for our own requests ---- */
 
@@ -93,9 +95,9 @@ struct sigv4_credentials {
 
 struct sigv4_request {
     struct slice method;
-    struct slice host;  /* as it will be sent, with a port that is not the scheme's default */
-    struct slice path;  /* raw, as it will be sent */
-    struct slice query; /* raw; absent: none */
+    struct slice host;                /* as it will be sent, with a port that is not the scheme's default */
+    struct slice path;                /* raw, as it will be sent */
+    struct slice query;               /* raw; absent: none */
     const struct aws_header *headers; /* to be signed beside host and x-amz-* of ours: content-type, x-amz-target, … */
     size_t header_count;
     struct slice body;
@@ -104,19 +106,21 @@ struct sigv4_request {
 };
 
 /* Headers to add: X-Amz-Date, X-Amz-Security-Token, x-amz-content-sha256 (S3), Authorization. */
-struct aws_headers aws_sign_request(struct arena *arena, const struct sigv4_request *request, const struct sigv4_credentials *credentials,
-                                    struct instant now);
+struct aws_headers aws_sign_request(struct arena *arena, const struct sigv4_request *request,
+                                    const struct sigv4_credentials *credentials, struct instant now);
 
 /* ---- parts, shared by the above and by aws_chunked.c ---- */
 
 enum sigv4_path { SIGV4_PATH_S3, SIGV4_PATH_AS_SENT, SIGV4_PATH_NORMALISED, SIGV4_PATH_TWICE };
 struct slice sigv4_canonical_path(struct arena *arena, struct slice path, enum sigv4_path how);
 struct slice sigv4_canonical_query(struct arena *arena, struct slice query);
-struct slice sigv4_canonical_request(struct arena *arena, const struct aws_request *request, struct slice canonical_path,
-                                     struct slice signed_headers, struct slice payload_hash);
-void sigv4_signing_key(struct slice secret, struct slice date, struct slice region, struct slice service, uint8_t ret_key[32]);
-void sigv4_signature(struct arena *arena, const uint8_t key[32], struct slice amz_date, struct slice scope, struct slice canonical_request,
-                     char ret_signature[64]);
+struct slice sigv4_canonical_request(struct arena *arena, const struct aws_request *request,
+                                     struct slice canonical_path, struct slice signed_headers,
+                                     struct slice payload_hash);
+void sigv4_signing_key(struct slice secret, struct slice date, struct slice region, struct slice service,
+                       uint8_t ret_key[32]);
+void sigv4_signature(struct arena *arena, const uint8_t key[32], struct slice amz_date, struct slice scope,
+                     struct slice canonical_request, char ret_signature[64]);
 /* Signatures of a chunk and of a trailer; chain->signature is replaced by the result. */
 void sigv4_chain_chunk(struct arena *arena, struct sigv4_chain *chain, const uint8_t data_sha256[32]);
 void sigv4_chain_trailer(struct arena *arena, struct sigv4_chain *chain, struct slice canonical_trailer);

@@ -1,5 +1,5 @@
-/* sigv4_canonical: the texts that are signed. S3 has its path encoded once and never normalised; everybody else has it normalised
- * and encoded again (%3A becomes %253A: ARNs in /tags/{arn} prove it). */
+/* sigv4_canonical: the texts that are signed. S3 has its path encoded once and never normalised; everybody else has it
+ * normalised and encoded again (%3A becomes %253A: ARNs in /tags/{arn} prove it). */
 #include "aws/sigv4.h"
 #include "base/arena.h"
 #include "base/digest.h"
@@ -107,8 +107,9 @@ static void append_header(struct arena *arena, struct strbuf *out, struct aws_he
     strbuf_append_char(out, '\n');
 }
 
-struct slice sigv4_canonical_request(struct arena *arena, const struct aws_request *request, struct slice canonical_path,
-                                     struct slice signed_headers, struct slice payload_hash)
+struct slice sigv4_canonical_request(struct arena *arena, const struct aws_request *request,
+                                     struct slice canonical_path, struct slice signed_headers,
+                                     struct slice payload_hash)
 {
     struct strbuf out = STRBUF_ARENA(arena);
     strbuf_append(&out, request->method);
@@ -126,7 +127,8 @@ struct slice sigv4_canonical_request(struct arena *arena, const struct aws_reque
     return strbuf_slice(&out);
 }
 
-void sigv4_signing_key(struct slice secret, struct slice date, struct slice region, struct slice service, uint8_t ret_key[32])
+void sigv4_signing_key(struct slice secret, struct slice date, struct slice region, struct slice service,
+                       uint8_t ret_key[32])
 {
     struct strbuf first = STRBUF_HEAP;
     strbuf_append_cstr(&first, "AWS4");
@@ -149,23 +151,29 @@ static void sign_text(const uint8_t key[32], struct slice text, char ret_signatu
     hex_encode_to(ret_signature, mac, sizeof(mac));
 }
 
-void sigv4_signature(struct arena *arena, const uint8_t key[32], struct slice amz_date, struct slice scope, struct slice canonical_request,
-                     char ret_signature[64])
+void sigv4_signature(struct arena *arena, const uint8_t key[32], struct slice amz_date, struct slice scope,
+                     struct slice canonical_request, char ret_signature[64])
 {
-    sign_text(key, slice_fmt(arena, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", SLICE_ARG(amz_date), SLICE_ARG(scope),
-                             SLICE_ARG(sha256_hex(arena, canonical_request))), ret_signature);
+    sign_text(key,
+              slice_fmt(arena, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", SLICE_ARG(amz_date), SLICE_ARG(scope),
+                        SLICE_ARG(sha256_hex(arena, canonical_request))),
+              ret_signature);
 }
 
 void sigv4_chain_chunk(struct arena *arena, struct sigv4_chain *chain, const uint8_t data_sha256[32])
 {
     char hash[64];
     hex_encode_to(hash, data_sha256, 32);
-    sign_text(chain->key, slice_fmt(arena, "AWS4-HMAC-SHA256-PAYLOAD\n%.*s\n%.*s\n%.64s\n%s\n%.64s", SLICE_ARG(chain->amz_date),
-                                    SLICE_ARG(chain->scope), chain->signature, SHA256_OF_NOTHING, hash), chain->signature);
+    sign_text(chain->key,
+              slice_fmt(arena, "AWS4-HMAC-SHA256-PAYLOAD\n%.*s\n%.*s\n%.64s\n%s\n%.64s", SLICE_ARG(chain->amz_date),
+                        SLICE_ARG(chain->scope), chain->signature, SHA256_OF_NOTHING, hash),
+              chain->signature);
 }
 
 void sigv4_chain_trailer(struct arena *arena, struct sigv4_chain *chain, struct slice canonical_trailer)
 {
-    sign_text(chain->key, slice_fmt(arena, "AWS4-HMAC-SHA256-TRAILER\n%.*s\n%.*s\n%.64s\n%.*s", SLICE_ARG(chain->amz_date),
-                                    SLICE_ARG(chain->scope), chain->signature, SLICE_ARG(sha256_hex(arena, canonical_trailer))), chain->signature);
+    sign_text(chain->key,
+              slice_fmt(arena, "AWS4-HMAC-SHA256-TRAILER\n%.*s\n%.*s\n%.64s\n%.*s", SLICE_ARG(chain->amz_date),
+                        SLICE_ARG(chain->scope), chain->signature, SLICE_ARG(sha256_hex(arena, canonical_trailer))),
+              chain->signature);
 }

@@ -1,5 +1,5 @@
-/* sigv4_error: what each service family says when a check fails. Codes and statuses differ per family, and clients act on them:
- * SDKs correct their clock on some, refresh credentials on others. */
+/* sigv4_error: what each service family says when a check fails. Codes and statuses differ per family, and clients act
+ * on them: SDKs correct their clock on some, refresh credentials on others. */
 #include "aws/codec.h"
 #include "aws/sigv4.h"
 
@@ -22,13 +22,17 @@ static enum family family_of(const struct aws_service *service)
     return FAMILY_S3;
 }
 
-#define MISMATCH_TEXT                                                                                                                  \
-    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing "     \
+#define MISMATCH_TEXT                                                                                                  \
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key " \
+    "and signing "                                                                                                     \
     "method. Consult the service documentation for details."
-#define MISMATCH_TEXT_S3 "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+#define MISMATCH_TEXT_S3                                                                                               \
+    "The request signature we calculated does not match the signature you provided. Check your key and signing "       \
+    "method."
 #define UNKNOWN_KEY_TEXT "The security token included in the request is invalid."
 
-static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, struct sigv4_result result, struct slice region, struct instant now)
+static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, struct sigv4_result result,
+                          struct slice region, struct instant now)
 {
     struct err *e;
     switch (result.check) {
@@ -39,11 +43,14 @@ static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, st
     case SIGV4_MALFORMED:
         if (slice_starts_with(result.text, S("Credential must")))
             return aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed",
-                           "The authorization header is malformed; the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
+                           "The authorization header is malformed; the Credential is mal-formed; expecting "
+                           "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
         if (slice_find(result.text, S("'X-Amz-Date'")) >= 0 && slice_find(result.text, S("parameter.")) < 0)
-            return aws_err(ERR_DENIED, 403, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
+            return aws_err(ERR_DENIED, 403, "AccessDenied",
+                           "AWS authentication requires a valid Date or x-amz-date header");
         return aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed",
-                       "The authorization header is malformed; the authorization header requires three components: Credential, SignedHeaders, and Signature.");
+                       "The authorization header is malformed; the authorization header requires three components: "
+                       "Credential, SignedHeaders, and Signature.");
     case SIGV4_ALGORITHM:
         if (auth->presigned)
             return aws_err(ERR_INVALID, 400, "AuthorizationQueryParametersError", "%.*s", SLICE_ARG(result.text));
@@ -53,48 +60,61 @@ static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, st
         return aws_err(ERR_INVALID, 400, "AuthorizationQueryParametersError", "%.*s", SLICE_ARG(result.text));
     case SIGV4_SCOPE_DATE:
         return aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed",
-                       "The authorization header is malformed; Invalid credential date \"%.*s\". This date is not the same as X-Amz-Date: \"%.*s\".",
+                       "The authorization header is malformed; Invalid credential date \"%.*s\". This date is not the "
+                       "same as X-Amz-Date: \"%.*s\".",
                        SLICE_ARG(auth->date), SLICE_ARG(slice_sub(auth->amz_date, 0, 8)));
     case SIGV4_SCOPE_REGION:
-        e = aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region '%.*s' is wrong; expecting '%.*s'",
+        e = aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed",
+                    "The authorization header is malformed; the region '%.*s' is wrong; expecting '%.*s'",
                     SLICE_ARG(auth->region), SLICE_ARG(region));
         return aws_err_member(e, "Region", region);
     case SIGV4_SCOPE_SERVICE:
-        return aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed",
-                       "The authorization header is malformed; incorrect service \"%.*s\". This endpoint belongs to \"s3\".", SLICE_ARG(auth->service));
+        return aws_err(
+            ERR_INVALID, 400, "AuthorizationHeaderMalformed",
+            "The authorization header is malformed; incorrect service \"%.*s\". This endpoint belongs to \"s3\".",
+            SLICE_ARG(auth->service));
     case SIGV4_SCOPE_TERMINATOR:
-        return aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed",
-                       "The authorization header is malformed; incorrect terminal \"%.*s\". This endpoint uses \"aws4_request\".", SLICE_ARG(result.text));
+        return aws_err(
+            ERR_INVALID, 400, "AuthorizationHeaderMalformed",
+            "The authorization header is malformed; incorrect terminal \"%.*s\". This endpoint uses \"aws4_request\".",
+            SLICE_ARG(result.text));
     case SIGV4_TOO_OLD:
     case SIGV4_TOO_NEW:
-        e = aws_err(ERR_DENIED, 403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.");
+        e = aws_err(ERR_DENIED, 403, "RequestTimeTooSkewed",
+                    "The difference between the request time and the current time is too large.");
         e = aws_err_member(e, "RequestTime", auth->amz_date);
         e = aws_err_member(e, "ServerTime", instant_iso8601(arena, now));
         return aws_err_member(e, "MaxAllowedSkewMilliseconds", S("900000"));
     case SIGV4_PRESIGN_EXPIRED:
         e = aws_err(ERR_DENIED, 403, "AccessDenied", "Request has expired");
         e = aws_err_member(e, "X-Amz-Expires", slice_fmt(arena, "%lld", (long long)auth->expires_s));
-        e = aws_err_member(e, "Expires", instant_iso8601(arena, (struct instant){auth->time.ms + auth->expires_s * 1000}));
+        e = aws_err_member(e, "Expires",
+                           instant_iso8601(arena, (struct instant){auth->time.ms + auth->expires_s * 1000}));
         return aws_err_member(e, "ServerTime", instant_iso8601(arena, now));
     case SIGV4_HEADERS_NOT_SIGNED:
         e = aws_err(ERR_DENIED, 403, "AccessDenied", "There were headers present in the request which were not signed");
         return aws_err_member(e, "HeadersNotSigned", result.text);
     case SIGV4_NO_CONTENT_SHA256:
-        return aws_err(ERR_INVALID, 400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256");
+        return aws_err(ERR_INVALID, 400, "InvalidRequest",
+                       "Missing required header for this request: x-amz-content-sha256");
     case SIGV4_CONTENT_SHA256_INVALID:
         if (slice_starts_with(result.text, S("STREAMING-")))
-            return aws_err(ERR_INVALID, 501, "NotImplemented", "A header you provided implies functionality that is not implemented");
+            return aws_err(ERR_INVALID, 501, "NotImplemented",
+                           "A header you provided implies functionality that is not implemented");
         e = aws_err(ERR_INVALID, 400, "InvalidArgument",
-                    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
+                    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+                    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
                     "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.");
         e = aws_err_member(e, "ArgumentName", S("x-amz-content-sha256"));
         return aws_err_member(e, "ArgumentValue", result.text);
     case SIGV4_UNKNOWN_KEY:
-        e = aws_err(ERR_DENIED, 403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.");
+        e = aws_err(ERR_DENIED, 403, "InvalidAccessKeyId",
+                    "The AWS Access Key Id you provided does not exist in our records.");
         return aws_err_member(e, "AWSAccessKeyId", auth->access_key_id);
     case SIGV4_BAD_TOKEN:
         if (!auth->session_token.ptr)
-            return aws_err(ERR_DENIED, 403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.");
+            return aws_err(ERR_DENIED, 403, "InvalidAccessKeyId",
+                           "The AWS Access Key Id you provided does not exist in our records.");
         return aws_err(ERR_DENIED, 400, "InvalidToken", "The provided token is malformed or otherwise invalid.");
     case SIGV4_EXPIRED_TOKEN:
         return aws_err(ERR_DENIED, 400, "ExpiredToken", "The provided token has expired.");
@@ -106,8 +126,8 @@ static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, st
     return aws_err(ERR_DENIED, 403, "AccessDenied", "Access Denied");
 }
 
-struct err *sigv4_err(struct arena *arena, const struct aws_service *service, const struct sigv4_auth *auth, struct sigv4_result result,
-                      struct slice region, struct instant now)
+struct err *sigv4_err(struct arena *arena, const struct aws_service *service, const struct sigv4_auth *auth,
+                      struct sigv4_result result, struct slice region, struct instant now)
 {
     enum family family = family_of(service);
     if (family == FAMILY_S3)
@@ -124,7 +144,8 @@ struct err *sigv4_err(struct arena *arena, const struct aws_service *service, co
     case SIGV4_MALFORMED:
     case SIGV4_ALGORITHM:
     case SIGV4_PRESIGN_MALFORMED:
-        return aws_err(ERR_INVALID, family == FAMILY_REST ? 403 : 400, family == FAMILY_QUERY ? "IncompleteSignature" : "IncompleteSignatureException", "%.*s",
+        return aws_err(ERR_INVALID, family == FAMILY_REST ? 403 : 400,
+                       family == FAMILY_QUERY ? "IncompleteSignature" : "IncompleteSignatureException", "%.*s",
                        SLICE_ARG(result.text));
     case SIGV4_SCOPE_DATE:
     case SIGV4_TOO_OLD:
@@ -133,9 +154,11 @@ struct err *sigv4_err(struct arena *arena, const struct aws_service *service, co
     case SIGV4_SCOPE_REGION:
         return aws_err(ERR_DENIED, status, mismatch, "Credential should be scoped to a valid region.");
     case SIGV4_SCOPE_SERVICE:
-        return aws_err(ERR_DENIED, status, mismatch, "Credential should be scoped to correct service: '%.*s'. ", SLICE_ARG(result.text));
+        return aws_err(ERR_DENIED, status, mismatch, "Credential should be scoped to correct service: '%.*s'. ",
+                       SLICE_ARG(result.text));
     case SIGV4_SCOPE_TERMINATOR:
-        return aws_err(ERR_DENIED, status, mismatch, "Credential should be scoped with a valid terminator: 'aws4_request', not '%.*s'.",
+        return aws_err(ERR_DENIED, status, mismatch,
+                       "Credential should be scoped with a valid terminator: 'aws4_request', not '%.*s'.",
                        SLICE_ARG(result.text));
     case SIGV4_PRESIGN_EXPIRED:
         return aws_err(ERR_DENIED, status, mismatch, "Signature expired: %.*s", SLICE_ARG(auth->amz_date));
@@ -143,7 +166,9 @@ struct err *sigv4_err(struct arena *arena, const struct aws_service *service, co
         return aws_err(ERR_DENIED, status, mismatch, "'Host' must be a 'SignedHeader' in the AWS Authorization.");
     case SIGV4_UNKNOWN_KEY:
     case SIGV4_BAD_TOKEN:
-        return aws_err(ERR_DENIED, status, family == FAMILY_QUERY ? "InvalidClientTokenId" : "UnrecognizedClientException", UNKNOWN_KEY_TEXT);
+        return aws_err(ERR_DENIED, status,
+                       family == FAMILY_QUERY ? "InvalidClientTokenId" : "UnrecognizedClientException",
+                       UNKNOWN_KEY_TEXT);
     case SIGV4_EXPIRED_TOKEN:
         return aws_err(ERR_DENIED, status, family == FAMILY_QUERY ? "ExpiredToken" : "ExpiredTokenException",
                        "The security token included in the request is expired");

@@ -17,7 +17,8 @@ bool sigv4_is_present(const struct aws_request *request)
     struct slice header = aws_header_get(request->headers, S("Authorization"));
     if (header.ptr)
         return slice_starts_with(header, S("AWS4-")) || !slice_starts_with(header, S("AWS "));
-    return slice_find(request->query, S("X-Amz-Algorithm=")) >= 0 || slice_find(request->query, S("X-Amz-Credential=")) >= 0 ||
+    return slice_find(request->query, S("X-Amz-Algorithm=")) >= 0 ||
+           slice_find(request->query, S("X-Amz-Credential=")) >= 0 ||
            slice_find(request->query, S("X-Amz-Signature=")) >= 0;
 }
 
@@ -69,7 +70,8 @@ static bool header_date(struct arena *arena, const struct aws_request *request, 
     return true;
 }
 
-static struct sigv4_result parse_header(struct arena *arena, const struct aws_request *request, struct slice value, struct sigv4_auth *auth)
+static struct sigv4_result parse_header(struct arena *arena, const struct aws_request *request, struct slice value,
+                                        struct sigv4_auth *auth)
 {
     auth->authorization = value;
     if (value.len > AUTHORIZATION_MAX_BYTES)
@@ -80,7 +82,8 @@ static struct sigv4_result parse_header(struct arena *arena, const struct aws_re
         rest = S("");
     }
     if (!slice_eq(algorithm, S(ALGORITHM)))
-        return failed(SIGV4_ALGORITHM, slice_fmt(arena, "Unsupported AWS 'algorithm': '%.*s'.", SLICE_ARG(slice_sub(algorithm, 0, 64))));
+        return failed(SIGV4_ALGORITHM,
+                      slice_fmt(arena, "Unsupported AWS 'algorithm': '%.*s'.", SLICE_ARG(slice_sub(algorithm, 0, 64))));
     struct slice credential = SLICE_NONE;
     while (rest.ptr) {
         struct slice piece = slice_trim(slice_cut(&rest, ','));
@@ -88,8 +91,11 @@ static struct sigv4_result parse_header(struct arena *arena, const struct aws_re
         if (!piece.len)
             continue;
         if (!slice_split(piece, '=', &name, &text))
-            return failed(SIGV4_MALFORMED, slice_fmt(arena, "'%.*s' not a valid key=value pair (missing equal-sign) in Authorization header: '%.*s'.",
-                                                     SLICE_ARG(piece), SLICE_ARG(value)));
+            return failed(
+                SIGV4_MALFORMED,
+                slice_fmt(arena,
+                          "'%.*s' not a valid key=value pair (missing equal-sign) in Authorization header: '%.*s'.",
+                          SLICE_ARG(piece), SLICE_ARG(value)));
         if (slice_eq(name, S("Credential")))
             credential = text;
         else if (slice_eq(name, S("SignedHeaders")))
@@ -105,13 +111,16 @@ static struct sigv4_result parse_header(struct arena *arena, const struct aws_re
     if (!auth->signed_headers.len)
         append_sentence(&missing, "Authorization header requires 'SignedHeaders' parameter.");
     if (!header_date(arena, request, auth))
-        append_sentence(&missing, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
+        append_sentence(&missing,
+                        "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
     if (missing.len) {
         strbuf_append_fmt(&missing, " Authorization=%.*s", SLICE_ARG(value));
         return failed(SIGV4_MALFORMED, strbuf_slice(&missing));
     }
     if (!parse_credential(credential, auth))
-        return failed(SIGV4_MALFORMED, slice_fmt(arena, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%.*s'",
+        return failed(SIGV4_MALFORMED, slice_fmt(arena,
+                                                 "Credential must have exactly 5 slash-delimited elements, e.g. "
+                                                 "keyid/date/region/service/term, got '%.*s'",
                                                  SLICE_ARG(credential)));
     if (auth->signed_headers.len > MAX_SIGNED_HEADERS_BYTES)
         return failed(SIGV4_MALFORMED, S("Too many signed headers."));
@@ -129,26 +138,32 @@ static struct sigv4_result parse_query(struct arena *arena, const struct aws_req
     auth->signature = aws_params_get(params, S("X-Amz-Signature"));
     auth->amz_date = aws_params_get(params, S("X-Amz-Date"));
     auth->session_token = aws_params_get(params, S("X-Amz-Security-Token"));
-    struct slice algorithm = aws_params_get(params, S("X-Amz-Algorithm")), expires = aws_params_get(params, S("X-Amz-Expires"));
+    struct slice algorithm = aws_params_get(params, S("X-Amz-Algorithm")),
+                 expires = aws_params_get(params, S("X-Amz-Expires"));
     struct slice credential = aws_params_get(params, S("X-Amz-Credential"));
     if (algorithm.ptr && !slice_eq(algorithm, S(ALGORITHM)))
-        return failed(SIGV4_ALGORITHM, S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\""));
+        return failed(SIGV4_ALGORITHM,
+                      S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\""));
     if (!algorithm.ptr || !auth->signed_headers.len || !auth->signature.len || !auth->amz_date.len || !credential.len)
-        return failed(SIGV4_PRESIGN_MALFORMED, S("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
-                                                 "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."));
+        return failed(SIGV4_PRESIGN_MALFORMED,
+                      S("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+                        "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."));
     if (!parse_credential(credential, auth))
-        return failed(SIGV4_PRESIGN_MALFORMED, S("Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
-                                                 "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."));
+        return failed(SIGV4_PRESIGN_MALFORMED,
+                      S("Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
+                        "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."));
     if (!instant_parse_basic(auth->amz_date, &auth->time))
-        return failed(SIGV4_PRESIGN_MALFORMED, S("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""));
+        return failed(SIGV4_PRESIGN_MALFORMED,
+                      S("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""));
     auth->expires_s = -1;
     if (expires.ptr && !slice_to_i64(expires, INT32_MIN, INT32_MAX, &auth->expires_s))
         return failed(SIGV4_PRESIGN_MALFORMED, S("X-Amz-Expires should be a number"));
     if (expires.ptr && auth->expires_s < 0)
         return failed(SIGV4_PRESIGN_MALFORMED, S("X-Amz-Expires must be non-negative"));
     if (auth->expires_s > 604800)
-        return failed(SIGV4_PRESIGN_MALFORMED, S("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be "
-                                                 "less than 604800 seconds"));
+        return failed(SIGV4_PRESIGN_MALFORMED,
+                      S("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be "
+                        "less than 604800 seconds"));
     return failed(SIGV4_OK, SLICE_NONE);
 }
 

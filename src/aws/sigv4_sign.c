@@ -10,8 +10,8 @@ static int compare_names(const void *a, const void *b)
     return slice_cmp(((const struct aws_header *)a)->name, ((const struct aws_header *)b)->name);
 }
 
-struct aws_headers aws_sign_request(struct arena *arena, const struct sigv4_request *request, const struct sigv4_credentials *credentials,
-                                    struct instant now)
+struct aws_headers aws_sign_request(struct arena *arena, const struct sigv4_request *request,
+                                    const struct sigv4_credentials *credentials, struct instant now)
 {
     bool s3 = slice_eq(request->service, S("s3"));
     struct slice amz_date = instant_basic(arena, now), date = slice_sub(amz_date, 0, 8);
@@ -29,7 +29,8 @@ struct aws_headers aws_sign_request(struct arena *arena, const struct sigv4_requ
     size_t total = 0;
     all[total++] = (struct aws_header){.name = S("host"), .value = request->host};
     for (size_t i = 0; i < request->header_count; i++)
-        all[total++] = (struct aws_header){.name = slice_lower(arena, request->headers[i].name), .value = request->headers[i].value};
+        all[total++] = (struct aws_header){.name = slice_lower(arena, request->headers[i].name),
+                                           .value = request->headers[i].value};
     for (size_t i = 0; i < count; i++)
         all[total++] = (struct aws_header){.name = slice_lower(arena, ours[i].name), .value = ours[i].value};
     qsort(all, total, sizeof(*all), compare_names);
@@ -42,9 +43,11 @@ struct aws_headers aws_sign_request(struct arena *arena, const struct sigv4_requ
         strbuf_append(&names, all[i].name);
     }
 
-    struct aws_request as_sent = {.method = request->method, .path = request->path, .query = request->query, .headers = {all, total}};
+    struct aws_request as_sent = {
+        .method = request->method, .path = request->path, .query = request->query, .headers = {all, total}};
     struct slice path = sigv4_canonical_path(arena, request->path, s3 ? SIGV4_PATH_S3 : SIGV4_PATH_NORMALISED);
-    struct slice scope = slice_fmt(arena, "%.*s/%.*s/%.*s/aws4_request", SLICE_ARG(date), SLICE_ARG(request->region), SLICE_ARG(request->service));
+    struct slice scope = slice_fmt(arena, "%.*s/%.*s/%.*s/aws4_request", SLICE_ARG(date), SLICE_ARG(request->region),
+                                   SLICE_ARG(request->service));
     struct slice canonical = sigv4_canonical_request(arena, &as_sent, path, strbuf_slice(&names), hash);
     uint8_t key[32];
     char signature[64];
@@ -54,7 +57,8 @@ struct aws_headers aws_sign_request(struct arena *arena, const struct sigv4_requ
     ours[count++] = (struct aws_header){
         .name = S("Authorization"),
         .value = slice_fmt(arena, "AWS4-HMAC-SHA256 Credential=%.*s/%.*s, SignedHeaders=%.*s, Signature=%.64s",
-                           SLICE_ARG(credentials->access_key_id), SLICE_ARG(scope), SLICE_ARG(strbuf_slice(&names)), signature),
+                           SLICE_ARG(credentials->access_key_id), SLICE_ARG(scope), SLICE_ARG(strbuf_slice(&names)),
+                           signature),
     };
     return (struct aws_headers){.items = ours, .count = count};
 }

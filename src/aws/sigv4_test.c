@@ -3,8 +3,8 @@
 
 #include "aws/gen/emr_containers.h"
 #include "aws/gen/logs.h"
-#include "aws/gen/sts.h"
 #include "aws/gen/s3.h"
+#include "aws/gen/sts.h"
 #include "aws/sigv4.h"
 #include "base/encode.h"
 #include "base/fd.h"
@@ -51,7 +51,8 @@ static enum sigv4_check verify(struct arena *arena, const struct vector *vector)
     struct sigv4_chain chain;
     struct sigv4_result result = sigv4_parse(arena, &vector->request, &auth);
     if (result.check == SIGV4_OK)
-        result = sigv4_check_scope(arena, &auth, &vector->request, aws_service_find(auth.service)->signing_name, SLICE_NONE, vector->now);
+        result = sigv4_check_scope(arena, &auth, &vector->request, aws_service_find(auth.service)->signing_name,
+                                   SLICE_NONE, vector->now);
     if (result.check == SIGV4_OK)
         result = sigv4_check_signature(arena, &auth, &vector->request, vector->secret, &chain);
     return result.check;
@@ -69,7 +70,8 @@ static void test_requests_of_real_clients_verify(void **state)
             continue;
         struct slice text;
         struct vector vector = {0};
-        assert_ok(file_read(*state, slice_fmt(*state, "%.*s/%s", SLICE_ARG(folder), entry->d_name).ptr, 1 << 20, &text));
+        assert_ok(
+            file_read(*state, slice_fmt(*state, "%.*s/%s", SLICE_ARG(folder), entry->d_name).ptr, 1 << 20, &text));
         read_vector(*state, text, &vector);
         enum sigv4_check check = verify(*state, &vector);
         if (check != SIGV4_OK)
@@ -86,15 +88,23 @@ static void test_requests_of_real_clients_verify(void **state)
 static void test_the_documented_signature_comes_out(void **state)
 {
     struct aws_header headers[] = {
-        {S("Host"), S("s3.amazonaws.com")}, {S("x-amz-date"), S("20130524T000000Z")}, {S("x-amz-storage-class"), S("REDUCED_REDUNDANCY")},
-        {S("Content-Encoding"), S("aws-chunked")}, {S("x-amz-decoded-content-length"), S("66560")}, {S("Content-Length"), S("66824")},
+        {S("Host"), S("s3.amazonaws.com")},
+        {S("x-amz-date"), S("20130524T000000Z")},
+        {S("x-amz-storage-class"), S("REDUCED_REDUNDANCY")},
+        {S("Content-Encoding"), S("aws-chunked")},
+        {S("x-amz-decoded-content-length"), S("66560")},
+        {S("Content-Length"), S("66824")},
         {S("x-amz-content-sha256"), S("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")},
-        {S("Authorization"), S("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=content-encoding;content-length;"
+        {S("Authorization"), S("AWS4-HMAC-SHA256 "
+                               "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/"
+                               "aws4_request,SignedHeaders=content-encoding;content-length;"
                                "host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class,"
                                "Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9")},
     };
     struct vector vector = {
-        .request = {.method = S("PUT"), .path = S("/examplebucket/chunkObject.txt"), .headers = {headers, ARRAY_SIZE(headers)}},
+        .request = {.method = S("PUT"),
+                    .path = S("/examplebucket/chunkObject.txt"),
+                    .headers = {headers, ARRAY_SIZE(headers)}},
         .secret = S("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
         .now = {1369353600000},
     };
@@ -109,20 +119,27 @@ static void test_malformed_headers_are_told_apart(void **state)
         const char *text;
     } rows[] = {
         {"AWS4-HMAC-SHA256 Credential", "20261121T211000Z", SIGV4_MALFORMED,
-         "'Credential' not a valid key=value pair (missing equal-sign) in Authorization header: 'AWS4-HMAC-SHA256 Credential'."},
+         "'Credential' not a valid key=value pair (missing equal-sign) in Authorization header: 'AWS4-HMAC-SHA256 "
+         "Credential'."},
         {"AWS4-HMAC-SHA256", NULL, SIGV4_MALFORMED,
-         "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires "
-         "'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization=AWS4-HMAC-SHA256"},
+         "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. "
+         "Authorization header requires "
+         "'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' "
+         "header. Authorization=AWS4-HMAC-SHA256"},
         {"AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=host", "20261121T211000Z", SIGV4_MALFORMED,
-         "Authorization header requires 'Signature' parameter. Authorization=AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, SignedHeaders=host"},
+         "Authorization header requires 'Signature' parameter. Authorization=AWS4-HMAC-SHA256 "
+         "Credential=a/b/c/d/aws4_request, SignedHeaders=host"},
         {"AWS4-HMAC-SHA256 Credential=a/b/c/d, SignedHeaders=host, Signature=0", "20261121T211000Z", SIGV4_MALFORMED,
          "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'a/b/c/d'"},
-        {"AWS4-ECDSA-P256-SHA256 Credential=a", "20261121T211000Z", SIGV4_ALGORITHM, "Unsupported AWS 'algorithm': 'AWS4-ECDSA-P256-SHA256'."},
+        {"AWS4-ECDSA-P256-SHA256 Credential=a", "20261121T211000Z", SIGV4_ALGORITHM,
+         "Unsupported AWS 'algorithm': 'AWS4-ECDSA-P256-SHA256'."},
         {"Bearer x", "20261121T211000Z", SIGV4_ALGORITHM, "Unsupported AWS 'algorithm': 'Bearer'."},
-        {"AWS4-HMAC-SHA256 Credential=a/20261121/r/s3/aws4_request, SignedHeaders=host, Signature=xyz", "20261121T211000Z", SIGV4_MISMATCH, ""},
+        {"AWS4-HMAC-SHA256 Credential=a/20261121/r/s3/aws4_request, SignedHeaders=host, Signature=xyz",
+         "20261121T211000Z", SIGV4_MISMATCH, ""},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct aws_header headers[] = {{S("Authorization"), slice_from_cstr(rows[i].authorization)}, {S("X-Amz-Date"), slice_from_cstr(rows[i].date)}};
+        struct aws_header headers[] = {{S("Authorization"), slice_from_cstr(rows[i].authorization)},
+                                       {S("X-Amz-Date"), slice_from_cstr(rows[i].date)}};
         struct aws_request request = {.method = S("GET"), .path = S("/"), .headers = {headers, rows[i].date ? 2 : 1}};
         struct sigv4_auth auth;
         struct sigv4_result result = sigv4_parse(*state, &request, &auth);
@@ -135,18 +152,31 @@ static void test_malformed_headers_are_told_apart(void **state)
 }
 
 /* A request signed by ourselves, so that one thing at a time can be spoiled. */
-static void signed_request(struct arena *arena, struct slice service, struct slice token, struct aws_request *ret_request)
+static void signed_request(struct arena *arena, struct slice service, struct slice token,
+                           struct aws_request *ret_request)
 {
     struct aws_header *all = ARENA_ARRAY(arena, 8, struct aws_header);
     all[0] = (struct aws_header){.name = S("content-type"), .value = S("  a   b ")};
-    struct sigv4_request request = {.method = S("POST"), .host = S("h:1"), .path = S("/a%3Ab/../c"), .query = S("z=1&a=%20+&a=0"), .headers = all,
-                                    .header_count = 1, .body = S("body"), .region = S("r"), .service = service};
-    struct aws_headers ours = aws_sign_request(arena, &request, &(struct sigv4_credentials){S("AK"), SECRET, token}, NOW);
+    struct sigv4_request request = {.method = S("POST"),
+                                    .host = S("h:1"),
+                                    .path = S("/a%3Ab/../c"),
+                                    .query = S("z=1&a=%20+&a=0"),
+                                    .headers = all,
+                                    .header_count = 1,
+                                    .body = S("body"),
+                                    .region = S("r"),
+                                    .service = service};
+    struct aws_headers ours =
+        aws_sign_request(arena, &request, &(struct sigv4_credentials){S("AK"), SECRET, token}, NOW);
     size_t count = 1;
     all[count++] = (struct aws_header){.name = S("Host"), .value = S("h:1")};
     for (size_t i = 0; i < ours.count; i++)
         all[count++] = ours.items[i];
-    *ret_request = (struct aws_request){.method = request.method, .path = request.path, .query = request.query, .headers = {all, count}, .body = request.body};
+    *ret_request = (struct aws_request){.method = request.method,
+                                        .path = request.path,
+                                        .query = request.query,
+                                        .headers = {all, count},
+                                        .body = request.body};
 }
 
 static void test_what_we_sign_verifies(void **state)
@@ -174,10 +204,14 @@ static void test_scope_and_clock_are_checked(void **state)
     assert_int_equal(sigv4_check_scope(*state, &auth, &request, S("logs"), S("r"), NOW).check, SIGV4_OK);
     assert_int_equal(sigv4_check_scope(*state, &auth, &request, S("eks"), S("r"), NOW).check, SIGV4_SCOPE_SERVICE);
     assert_int_equal(sigv4_check_scope(*state, &auth, &request, S("logs"), S("q"), NOW).check, SIGV4_SCOPE_REGION);
-    struct sigv4_result old = sigv4_check_scope(*state, &auth, &request, S("logs"), S("r"), (struct instant){NOW.ms + 16 * 60 * 1000});
+    struct sigv4_result old =
+        sigv4_check_scope(*state, &auth, &request, S("logs"), S("r"), (struct instant){NOW.ms + 16 * 60 * 1000});
     assert_int_equal(old.check, SIGV4_TOO_OLD);
-    assert_slice(old.text, S("Signature expired: 20261121T211000Z is now earlier than 20261121T211100Z (20261121T212600Z - 15 min.)"));
-    struct sigv4_result fresh = sigv4_check_scope(*state, &auth, &request, S("logs"), S("r"), (struct instant){NOW.ms - 16 * 60 * 1000});
+    assert_slice(
+        old.text,
+        S("Signature expired: 20261121T211000Z is now earlier than 20261121T211100Z (20261121T212600Z - 15 min.)"));
+    struct sigv4_result fresh =
+        sigv4_check_scope(*state, &auth, &request, S("logs"), S("r"), (struct instant){NOW.ms - 16 * 60 * 1000});
     assert_int_equal(fresh.check, SIGV4_TOO_NEW);
     auth.date = S("20261120");
     assert_int_equal(sigv4_check_scope(*state, &auth, &request, S("logs"), S("r"), NOW).check, SIGV4_SCOPE_DATE);
@@ -203,14 +237,21 @@ static void test_s3_wants_all_its_headers_signed(void **state)
 
 static void test_a_presigned_url_ends(void **state)
 {
-    struct aws_request request = {.method = S("GET"), .path = S("/b/k"),
-                                  .query = S("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F20261121%2Fr%2Fs3%2Faws4_request&X-Amz-Date=20261121T211000Z"
-                                             "&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=0000000000000000000000000000000000000000000000000000000000000000")};
+    struct aws_request request = {.method = S("GET"),
+                                  .path = S("/b/k"),
+                                  .query = S("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F20261121%2Fr%2Fs3%"
+                                             "2Faws4_request&X-Amz-Date=20261121T211000Z"
+                                             "&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature="
+                                             "0000000000000000000000000000000000000000000000000000000000000000")};
     struct sigv4_auth auth;
     assert_int_equal(sigv4_parse(*state, &request, &auth).check, SIGV4_OK);
-    assert_int_equal(sigv4_check_scope(*state, &auth, &request, S("s3"), S("r"), (struct instant){NOW.ms + 60000}).check, SIGV4_OK);
-    assert_int_equal(sigv4_check_scope(*state, &auth, &request, S("s3"), S("r"), (struct instant){NOW.ms + 60001}).check, SIGV4_PRESIGN_EXPIRED);
-    request.query = S("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F20261121%2Fr%2Fs3%2Faws4_request&X-Amz-Date=20261121T211000Z"
+    assert_int_equal(
+        sigv4_check_scope(*state, &auth, &request, S("s3"), S("r"), (struct instant){NOW.ms + 60000}).check, SIGV4_OK);
+    assert_int_equal(
+        sigv4_check_scope(*state, &auth, &request, S("s3"), S("r"), (struct instant){NOW.ms + 60001}).check,
+        SIGV4_PRESIGN_EXPIRED);
+    request.query = S("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F20261121%2Fr%2Fs3%2Faws4_request&X-Amz-"
+                      "Date=20261121T211000Z"
                       "&X-Amz-Expires=604801&X-Amz-SignedHeaders=host&X-Amz-Signature=00");
     assert_int_equal(sigv4_parse(*state, &request, &auth).check, SIGV4_PRESIGN_MALFORMED);
 }
@@ -251,7 +292,8 @@ static void test_each_family_has_its_words(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct sigv4_auth auth = {.access_key_id = S("AK")};
-        struct err *e = sigv4_err(*state, rows[i].service, &auth, (struct sigv4_result){.check = rows[i].check, .text = S("t")}, S("r"), NOW);
+        struct err *e = sigv4_err(*state, rows[i].service, &auth,
+                                  (struct sigv4_result){.check = rows[i].check, .text = S("t")}, S("r"), NOW);
         assert_error(e, rows[i].code, rows[i].status);
     }
 }
@@ -259,9 +301,14 @@ static void test_each_family_has_its_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_requests_of_real_clients_verify), TEST(test_the_documented_signature_comes_out), TEST(test_malformed_headers_are_told_apart),
-        TEST(test_what_we_sign_verifies), TEST(test_scope_and_clock_are_checked), TEST(test_s3_wants_all_its_headers_signed),
-        TEST(test_a_presigned_url_ends), TEST(test_each_family_has_its_words),
+        TEST(test_requests_of_real_clients_verify),
+        TEST(test_the_documented_signature_comes_out),
+        TEST(test_malformed_headers_are_told_apart),
+        TEST(test_what_we_sign_verifies),
+        TEST(test_scope_and_clock_are_checked),
+        TEST(test_s3_wants_all_its_headers_signed),
+        TEST(test_a_presigned_url_ends),
+        TEST(test_each_family_has_its_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,8 @@ static bool is_s3(const struct sigv4_auth *auth)
 }
 
 /* S3 refuses every x-amz-* header that came unsigned: it could have been added on the way. */
-static struct slice unsigned_headers(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request)
+static struct slice unsigned_headers(struct arena *arena, const struct sigv4_auth *auth,
+                                     const struct aws_request *request)
 {
     struct strbuf out = STRBUF_ARENA(arena);
     for (size_t i = 0; i < request->headers.count; i++) {
@@ -48,24 +49,30 @@ static struct sigv4_result check_clock(struct arena *arena, const struct sigv4_a
     /* STS has tokens of a quarter of an hour whatever X-Amz-Expires says. */
     bool by_expiry = auth->presigned && is_s3(auth);
     if (auth->time.ms > now.ms + SKEW_MS)
-        return failed(SIGV4_TOO_NEW, slice_fmt(arena, "Signature not yet current: %.*s is still later than %.*s (%.*s + 15 min.)",
-                                               SLICE_ARG(auth->amz_date), SLICE_ARG(instant_basic(arena, (struct instant){now.ms + SKEW_MS})),
-                                               SLICE_ARG(instant_basic(arena, now))));
+        return failed(SIGV4_TOO_NEW,
+                      slice_fmt(arena, "Signature not yet current: %.*s is still later than %.*s (%.*s + 15 min.)",
+                                SLICE_ARG(auth->amz_date),
+                                SLICE_ARG(instant_basic(arena, (struct instant){now.ms + SKEW_MS})),
+                                SLICE_ARG(instant_basic(arena, now))));
     if (by_expiry) {
         if (auth->expires_s < 0)
-            return failed(SIGV4_PRESIGN_MALFORMED, S("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
-                                                     "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."));
+            return failed(SIGV4_PRESIGN_MALFORMED,
+                          S("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+                            "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."));
         return failed(now.ms > auth->time.ms + auth->expires_s * 1000 ? SIGV4_PRESIGN_EXPIRED : SIGV4_OK, SLICE_NONE);
     }
     if (auth->time.ms < now.ms - SKEW_MS)
-        return failed(SIGV4_TOO_OLD, slice_fmt(arena, "Signature expired: %.*s is now earlier than %.*s (%.*s - 15 min.)", SLICE_ARG(auth->amz_date),
-                                               SLICE_ARG(instant_basic(arena, (struct instant){now.ms - SKEW_MS})),
-                                               SLICE_ARG(instant_basic(arena, now))));
+        return failed(SIGV4_TOO_OLD,
+                      slice_fmt(arena, "Signature expired: %.*s is now earlier than %.*s (%.*s - 15 min.)",
+                                SLICE_ARG(auth->amz_date),
+                                SLICE_ARG(instant_basic(arena, (struct instant){now.ms - SKEW_MS})),
+                                SLICE_ARG(instant_basic(arena, now))));
     return failed(SIGV4_OK, SLICE_NONE);
 }
 
-struct sigv4_result sigv4_check_scope(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request,
-                                      struct slice service, struct slice region, struct instant now)
+struct sigv4_result sigv4_check_scope(struct arena *arena, const struct sigv4_auth *auth,
+                                      const struct aws_request *request, struct slice service, struct slice region,
+                                      struct instant now)
 {
     if (!slice_ends_with(auth->scope, S("/aws4_request")))
         return failed(SIGV4_SCOPE_TERMINATOR, slice_from(auth->scope, (size_t)slice_rindex(auth->scope, '/') + 1));
@@ -74,9 +81,11 @@ struct sigv4_result sigv4_check_scope(struct arena *arena, const struct sigv4_au
     if (region.ptr && !slice_eq(auth->region, region))
         return failed(SIGV4_SCOPE_REGION, auth->region);
     if (!slice_eq(auth->date, slice_sub(auth->amz_date, 0, 8)))
-        return failed(SIGV4_SCOPE_DATE,
-                      slice_fmt(arena, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.*s' != '%.*s', from '%.*s'.",
-                                SLICE_ARG(auth->date), SLICE_ARG(slice_sub(auth->amz_date, 0, 8)), SLICE_ARG(auth->amz_date)));
+        return failed(SIGV4_SCOPE_DATE, slice_fmt(arena,
+                                                  "Date in Credential scope does not match YYYYMMDD from ISO-8601 "
+                                                  "version of date from HTTP: '%.*s' != '%.*s', from '%.*s'.",
+                                                  SLICE_ARG(auth->date), SLICE_ARG(slice_sub(auth->amz_date, 0, 8)),
+                                                  SLICE_ARG(auth->amz_date)));
     struct sigv4_result clock = check_clock(arena, auth, now);
     if (clock.check != SIGV4_OK)
         return clock;
@@ -95,7 +104,8 @@ struct sigv4_result sigv4_check_scope(struct arena *arena, const struct sigv4_au
 static bool is_hex64(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (!((text.ptr[i] >= '0' && text.ptr[i] <= '9') || (text.ptr[i] >= 'a' && text.ptr[i] <= 'f') || (text.ptr[i] >= 'A' && text.ptr[i] <= 'F')))
+        if (!((text.ptr[i] >= '0' && text.ptr[i] <= '9') || (text.ptr[i] >= 'a' && text.ptr[i] <= 'f') ||
+              (text.ptr[i] >= 'A' && text.ptr[i] <= 'F')))
             return false;
     return text.len == 64;
 }
@@ -121,8 +131,8 @@ static bool parse_payload(struct slice text, enum sigv4_payload *ret_payload)
     return is_hex64(text);
 }
 
-static struct sigv4_result cover_payload(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request,
-                                         struct sigv4_chain *chain)
+static struct sigv4_result cover_payload(struct arena *arena, const struct sigv4_auth *auth,
+                                         const struct aws_request *request, struct sigv4_chain *chain)
 {
     chain->payload = SIGV4_PAYLOAD_HASHED;
     if (!is_s3(auth)) {
@@ -142,8 +152,8 @@ static struct sigv4_result cover_payload(struct arena *arena, const struct sigv4
     return failed(SIGV4_OK, SLICE_NONE);
 }
 
-static bool matches(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request, enum sigv4_path how,
-                    struct slice *last_path, struct sigv4_chain *chain)
+static bool matches(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request,
+                    enum sigv4_path how, struct slice *last_path, struct sigv4_chain *chain)
 {
     struct slice path = sigv4_canonical_path(arena, request->path, how);
     if (last_path->ptr && slice_eq(path, *last_path))
@@ -154,8 +164,9 @@ static bool matches(struct arena *arena, const struct sigv4_auth *auth, const st
     return secret_equal(slice_of(chain->signature, 64), auth->signature);
 }
 
-struct sigv4_result sigv4_check_signature(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request,
-                                          struct slice secret, struct sigv4_chain *ret_chain)
+struct sigv4_result sigv4_check_signature(struct arena *arena, const struct sigv4_auth *auth,
+                                          const struct aws_request *request, struct slice secret,
+                                          struct sigv4_chain *ret_chain)
 {
     struct sigv4_chain chain = {.amz_date = auth->amz_date, .scope = auth->scope};
     struct sigv4_result covered = cover_payload(arena, auth, request, &chain);
@@ -164,7 +175,8 @@ struct sigv4_result sigv4_check_signature(struct arena *arena, const struct sigv
     sigv4_signing_key(secret, auth->date, auth->region, auth->service, chain.key);
     struct slice last = SLICE_NONE;
     /* The second form is what clients sign that do not do the first: Go does not normalise. */
-    bool same = is_s3(auth) ? matches(arena, auth, request, SIGV4_PATH_S3, &last, &chain) || matches(arena, auth, request, SIGV4_PATH_AS_SENT, &last, &chain)
+    bool same = is_s3(auth) ? matches(arena, auth, request, SIGV4_PATH_S3, &last, &chain) ||
+                                  matches(arena, auth, request, SIGV4_PATH_AS_SENT, &last, &chain)
                             : matches(arena, auth, request, SIGV4_PATH_NORMALISED, &last, &chain) ||
                                   matches(arena, auth, request, SIGV4_PATH_TWICE, &last, &chain);
     if (same)

@@ -11,28 +11,28 @@
 #include "base/arena.h"
 #include "base/strbuf.h"
 
-#define assert_slice(got, expected)                                                                                            \
-    do {                                                                                                                       \
-        struct slice got_ = (got), expected_ = (expected);                                                                     \
-        if (!slice_eq(got_, expected_))                                                                                        \
-            fail_msg("got \"%.*s\", expected \"%.*s\"", SLICE_ARG(got_), SLICE_ARG(expected_));                                \
+#define assert_slice(got, expected)                                                                                    \
+    do {                                                                                                               \
+        struct slice got_ = (got), expected_ = (expected);                                                             \
+        if (!slice_eq(got_, expected_))                                                                                \
+            fail_msg("got \"%.*s\", expected \"%.*s\"", SLICE_ARG(got_), SLICE_ARG(expected_));                        \
     } while (0)
 
-#define assert_ok(expression)                                                                                                  \
-    do {                                                                                                                       \
-        struct err *e_ = (expression);                                                                                         \
-        if (e_)                                                                                                                \
-            fail_msg("%s: %s", e_->code ? e_->code : "no code", e_->message);                                                  \
+#define assert_ok(expression)                                                                                          \
+    do {                                                                                                               \
+        struct err *e_ = (expression);                                                                                 \
+        if (e_)                                                                                                        \
+            fail_msg("%s: %s", e_->code ? e_->code : "no code", e_->message);                                          \
     } while (0)
 
 /* Frees the error. */
-#define assert_error(expression, wanted_code, wanted_status)                                                                   \
-    do {                                                                                                                       \
-        struct err *e_ = (expression);                                                                                         \
-        assert_non_null(e_);                                                                                                   \
-        assert_string_equal(e_->code ? e_->code : "", (wanted_code));                                                          \
-        assert_int_equal(aws_error_status(NULL, e_), (wanted_status));                                                         \
-        err_free(e_);                                                                                                          \
+#define assert_error(expression, wanted_code, wanted_status)                                                           \
+    do {                                                                                                               \
+        struct err *e_ = (expression);                                                                                 \
+        assert_non_null(e_);                                                                                           \
+        assert_string_equal(e_->code ? e_->code : "", (wanted_code));                                                  \
+        assert_int_equal(aws_error_status(NULL, e_), (wanted_status));                                                 \
+        err_free(e_);                                                                                                  \
     } while (0)
 
 static inline int make_arena(void **state)

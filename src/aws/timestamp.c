@@ -26,7 +26,8 @@ static bool parse_exponent(struct slice text, struct instant *ret_t)
 static bool parse_unix(struct slice text, struct instant *ret_t)
 {
     if (slice_index(text, 'e') >= 0 || slice_index(text, 'E') >= 0)
-        return slice_index(text, 'x') < 0 && slice_index(text, 'X') < 0 && slice_index(text, 'n') < 0 && parse_exponent(text, ret_t);
+        return slice_index(text, 'x') < 0 && slice_index(text, 'X') < 0 && slice_index(text, 'n') < 0 &&
+               parse_exponent(text, ret_t);
     struct slice whole, fraction = SLICE_NONE;
     if (!slice_split(text, '.', &whole, &fraction)) {
         whole = text;

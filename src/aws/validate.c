@@ -1,7 +1,9 @@
-/* validate: the model's constraints over a decoded request, in the words of AWS's own validator: every violation, joined by "; ",
- * members in the model's order, pattern before length for one value. Form read off real answers of IAM, STS and Logs:
+/* clang-format off */
+/* validate: the model's constraints over a decoded request, in the words of AWS's own validator: every violation, joined
+ * by "; ", members in the model's order, pattern before length for one value. Form read off real answers of IAM, STS, Logs:
  *   2 validation errors detected: Value 'x' at 'roleArn' failed to satisfy constraint: Member must …; Value null at …
  * S3 words its complaints one by one and differently. */
+/* clang-format on */
 #include "aws/codec.h"
 #include "aws/regex.h"
 #include "aws/value.h"
@@ -70,7 +72,8 @@ static void show_value(struct report *report, const struct aws_shape *shape, con
     case AWS_INTEGER:
     case AWS_FLOAT:
     case AWS_TIMESTAMP:
-        strbuf_append(&report->text, slice_sub(aws_scalar_format(report->arena, shape, AWS_TIMESTAMP_ISO8601, value), 0, VALUE_SHOWN_BYTES));
+        strbuf_append(&report->text, slice_sub(aws_scalar_format(report->arena, shape, AWS_TIMESTAMP_ISO8601, value), 0,
+                                               VALUE_SHOWN_BYTES));
         return;
     case AWS_DOCUMENT:
         return;
@@ -78,7 +81,8 @@ static void show_value(struct report *report, const struct aws_shape *shape, con
 }
 
 /* value NULL: absent. constraint is what follows "failed to satisfy constraint: ". */
-static void add(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive, struct slice path, struct slice constraint)
+static void add(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive,
+                struct slice path, struct slice constraint)
 {
     if (++report->count > MAX_REPORTED)
         return;
@@ -102,12 +106,15 @@ struct broken {
     size_t count;
 };
 
-static void broken_bounds(struct arena *arena, const struct aws_shape *shape, int64_t measure, const char *what, struct broken *broken)
+static void broken_bounds(struct arena *arena, const struct aws_shape *shape, int64_t measure, const char *what,
+                          struct broken *broken)
 {
     if (shape->has_min && measure < shape->min)
-        broken->texts[broken->count++] = slice_fmt(arena, "Member must have %s greater than or equal to %lld", what, (long long)shape->min);
+        broken->texts[broken->count++] =
+            slice_fmt(arena, "Member must have %s greater than or equal to %lld", what, (long long)shape->min);
     if (shape->has_max && measure > shape->max)
-        broken->texts[broken->count++] = slice_fmt(arena, "Member must have %s less than or equal to %lld", what, (long long)shape->max);
+        broken->texts[broken->count++] =
+            slice_fmt(arena, "Member must have %s less than or equal to %lld", what, (long long)shape->max);
 }
 
 static bool in_enum(const struct aws_shape *shape, struct slice text)
@@ -128,10 +135,12 @@ static struct broken broken_by(struct arena *arena, const struct aws_shape *shap
             struct strbuf set = STRBUF_ARENA(arena);
             for (size_t i = 0; i < shape->enum_count; i++)
                 strbuf_append_fmt(&set, "%s%.*s", i ? ", " : "", SLICE_ARG(shape->enum_values[i]));
-            broken.texts[broken.count++] = slice_fmt(arena, "Member must satisfy enum value set: [%.*s]", SLICE_ARG(strbuf_slice(&set)));
+            broken.texts[broken.count++] =
+                slice_fmt(arena, "Member must satisfy enum value set: [%.*s]", SLICE_ARG(strbuf_slice(&set)));
         }
         if (shape->pattern && !aws_regex_matches(shape->pattern, text))
-            broken.texts[broken.count++] = slice_fmt(arena, "Member must satisfy regular expression pattern: %.*s", SLICE_ARG(shape->pattern->text));
+            broken.texts[broken.count++] = slice_fmt(arena, "Member must satisfy regular expression pattern: %.*s",
+                                                     SLICE_ARG(shape->pattern->text));
         broken_bounds(arena, shape, (int64_t)utf16_length(text), "length", &broken);
         break;
     }
@@ -167,13 +176,16 @@ static struct slice joined_constraints(struct arena *arena, const struct aws_sha
         comma = ", ";
     }
     if (shape->has_min) {
-        strbuf_append_fmt(&all, "%sMember must have length greater than or equal to %lld", comma, (long long)shape->min);
+        strbuf_append_fmt(&all, "%sMember must have length greater than or equal to %lld", comma,
+                          (long long)shape->min);
         comma = ", ";
     }
     if (shape->pattern)
-        strbuf_append_fmt(&all, "%sMember must satisfy regular expression pattern: %.*s", comma, SLICE_ARG(shape->pattern->text));
+        strbuf_append_fmt(&all, "%sMember must satisfy regular expression pattern: %.*s", comma,
+                          SLICE_ARG(shape->pattern->text));
     for (size_t i = 0; i < shape->enum_count; i++)
-        strbuf_append_fmt(&all, "%s%.*s", i ? ", " : "Member must satisfy enum value set: [", SLICE_ARG(shape->enum_values[i]));
+        strbuf_append_fmt(&all, "%s%.*s", i ? ", " : "Member must satisfy enum value set: [",
+                          SLICE_ARG(shape->enum_values[i]));
     if (shape->enum_count)
         strbuf_append_char(&all, ']');
     return strbuf_slice(&all);
@@ -181,13 +193,17 @@ static struct slice joined_constraints(struct arena *arena, const struct aws_sha
 
 static bool is_scalar(const struct aws_shape *shape)
 {
-    return shape->kind != AWS_STRUCTURE && shape->kind != AWS_LIST && shape->kind != AWS_MAP && shape->kind != AWS_DOCUMENT;
+    return shape->kind != AWS_STRUCTURE && shape->kind != AWS_LIST && shape->kind != AWS_MAP &&
+           shape->kind != AWS_DOCUMENT;
 }
 
-static void check_members(struct report *report, const struct aws_shape *structure, const void *value, struct slice prefix);
-static void check_value(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive, struct slice path);
+static void check_members(struct report *report, const struct aws_shape *structure, const void *value,
+                          struct slice prefix);
+static void check_value(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive,
+                        struct slice path);
 
-static void check_list(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive, struct slice path)
+static void check_list(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive,
+                       struct slice path)
 {
     for (size_t i = 0; i < ((const struct aws_list *)value)->count; i++) {
         const void *item = aws_list_item(shape, value, i);
@@ -195,16 +211,19 @@ static void check_list(struct report *report, const struct aws_shape *shape, con
             /* A scalar item is told at the list's own path. */
             if (!aws_value_is_set(shape->item, item) || broken_by(report->arena, shape->item, item).count) {
                 add(report, shape, value, sensitive || shape->item->sensitive, path,
-                    slice_fmt(report->arena, "Member must satisfy constraint: [%.*s]", SLICE_ARG(joined_constraints(report->arena, shape->item))));
+                    slice_fmt(report->arena, "Member must satisfy constraint: [%.*s]",
+                              SLICE_ARG(joined_constraints(report->arena, shape->item))));
                 return;
             }
             continue;
         }
-        check_value(report, shape->item, item, sensitive, slice_fmt(report->arena, "%.*s.%zu.member", SLICE_ARG(path), i + 1));
+        check_value(report, shape->item, item, sensitive,
+                    slice_fmt(report->arena, "%.*s.%zu.member", SLICE_ARG(path), i + 1));
     }
 }
 
-static void check_map(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive, struct slice path)
+static void check_map(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive,
+                      struct slice path)
 {
     bool keys_told = false, values_told = false;
     for (size_t i = 0; i < ((const struct aws_map *)value)->count; i++) {
@@ -213,19 +232,24 @@ static void check_map(struct report *report, const struct aws_shape *shape, cons
         if (!keys_told && broken_by(report->arena, shape->key, &key).count) {
             keys_told = true;
             add(report, shape, value, sensitive, path,
-                slice_fmt(report->arena, "Map keys must satisfy constraint: [%.*s]", SLICE_ARG(joined_constraints(report->arena, shape->key))));
+                slice_fmt(report->arena, "Map keys must satisfy constraint: [%.*s]",
+                          SLICE_ARG(joined_constraints(report->arena, shape->key))));
         }
         if (!is_scalar(shape->item)) {
-            check_value(report, shape->item, item, sensitive, slice_fmt(report->arena, "%.*s.%.*s.member", SLICE_ARG(path), SLICE_ARG(key)));
-        } else if (!values_told && (!aws_value_is_set(shape->item, item) || broken_by(report->arena, shape->item, item).count)) {
+            check_value(report, shape->item, item, sensitive,
+                        slice_fmt(report->arena, "%.*s.%.*s.member", SLICE_ARG(path), SLICE_ARG(key)));
+        } else if (!values_told &&
+                   (!aws_value_is_set(shape->item, item) || broken_by(report->arena, shape->item, item).count)) {
             values_told = true;
             add(report, shape, value, sensitive || shape->item->sensitive, path,
-                slice_fmt(report->arena, "Map value must satisfy constraint: [%.*s]", SLICE_ARG(joined_constraints(report->arena, shape->item))));
+                slice_fmt(report->arena, "Map value must satisfy constraint: [%.*s]",
+                          SLICE_ARG(joined_constraints(report->arena, shape->item))));
         }
     }
 }
 
-static void check_value(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive, struct slice path)
+static void check_value(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive,
+                        struct slice path)
 {
     sensitive = sensitive || shape->sensitive;
     struct broken broken = broken_by(report->arena, shape, value);
@@ -239,7 +263,8 @@ static void check_value(struct report *report, const struct aws_shape *shape, co
         check_map(report, shape, value, sensitive, path);
 }
 
-static void check_members(struct report *report, const struct aws_shape *structure, const void *value, struct slice prefix)
+static void check_members(struct report *report, const struct aws_shape *structure, const void *value,
+                          struct slice prefix)
 {
     for (size_t i = 0; i < structure->member_count; i++) {
         const struct aws_member *member = &structure->members[i];
@@ -265,8 +290,10 @@ static struct err *malformed_xml(const struct aws_service *service)
     return aws_err_serialization(service, "XML");
 }
 
-/* Only what is required and the numbers' bounds: S3 checks other values where they are used, each with a code of its own. */
-static struct err *check_s3_document(struct arena *arena, const struct aws_service *service, const struct aws_shape *shape, const void *value)
+/* Only what is required and the numbers' bounds: S3 checks other values where they are used, each with a code of its
+ * own. */
+static struct err *check_s3_document(struct arena *arena, const struct aws_service *service,
+                                     const struct aws_shape *shape, const void *value)
 {
     if (shape->kind == AWS_LIST) {
         for (size_t i = 0; i < ((const struct aws_list *)value)->count; i++)
@@ -301,7 +328,8 @@ static struct err *validate_s3(struct arena *arena, const struct aws_operation *
         struct slice text = value && member->shape->kind == AWS_STRING ? *(const struct slice *)value : SLICE_NONE;
         struct err *e = NULL;
         if (!value && member->required)
-            e = aws_err(ERR_INVALID, 400, "InvalidArgument", "Missing required parameter %.*s", SLICE_ARG(member->wire));
+            e = aws_err(ERR_INVALID, 400, "InvalidArgument", "Missing required parameter %.*s",
+                        SLICE_ARG(member->wire));
         else if (text.ptr && !in_enum(member->shape, text))
             e = slice_eq(member->wire, S("x-amz-storage-class"))
                     ? aws_err(ERR_INVALID, 400, "InvalidStorageClass", "The storage class you specified is not valid")
@@ -309,8 +337,8 @@ static struct err *validate_s3(struct arena *arena, const struct aws_operation *
                     ? aws_err(ERR_INVALID, 400, "InvalidArgument", "Invalid Encoding Method specified in Request")
                     : aws_err(ERR_INVALID, 400, "InvalidArgument", "Invalid value for %.*s", SLICE_ARG(member->wire));
         else if (value && member->shape->kind == AWS_INTEGER && broken_by(arena, member->shape, value).count)
-            e = aws_err(ERR_INVALID, 400, "InvalidArgument", "Argument %.*s must be an integer between %lld and %lld", SLICE_ARG(member->wire),
-                        (long long)member->shape->min, (long long)member->shape->max);
+            e = aws_err(ERR_INVALID, 400, "InvalidArgument", "Argument %.*s must be an integer between %lld and %lld",
+                        SLICE_ARG(member->wire), (long long)member->shape->min, (long long)member->shape->max);
         if (e) {
             e = aws_err_member(e, "ArgumentName", member->wire);
             return text.ptr ? aws_err_member(e, "ArgumentValue", text) : e;
@@ -329,6 +357,6 @@ struct err *aws_validate(struct arena *arena, const struct aws_operation *operat
     if (!report.count)
         return NULL;
     struct slice text = strbuf_slice(&report.text);
-    return aws_err(ERR_INVALID, 400, service->validation_code.ptr, "%zu validation error%s detected: %.*s", report.count,
-                   report.count == 1 ? "" : "s", SLICE_ARG(text));
+    return aws_err(ERR_INVALID, 400, service->validation_code.ptr, "%zu validation error%s detected: %.*s",
+                   report.count, report.count == 1 ? "" : "s", SLICE_ARG(text));
 }

@@ -99,7 +99,8 @@ static bool parse_integer(struct arena *arena, struct slice text, struct opt_i64
     return true;
 }
 
-bool aws_scalar_parse(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format, struct slice text, void *slot)
+bool aws_scalar_parse(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format,
+                      struct slice text, void *slot)
 {
     switch (shape->kind) {
     case AWS_STRING:
@@ -132,7 +133,8 @@ bool aws_scalar_parse(struct arena *arena, const struct aws_shape *shape, enum a
     return false;
 }
 
-struct slice aws_scalar_format(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format, const void *value)
+struct slice aws_scalar_format(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format,
+                               const void *value)
 {
     switch (shape->kind) {
     case AWS_STRING:

@@ -15,9 +15,11 @@ struct slice aws_map_key(const struct aws_shape *map, const void *value, size_t 
 const void *aws_map_value(const struct aws_shape *map, const void *value, size_t index);
 
 /* Text to a scalar (string, blob in base64, number, boolean, timestamp); false when it is not one. Borrows text. */
-bool aws_scalar_parse(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format, struct slice text, void *slot);
+bool aws_scalar_parse(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format,
+                      struct slice text, void *slot);
 /* A set scalar to text; format decides for timestamps and must not be DEFAULT there. Blobs in base64. */
-struct slice aws_scalar_format(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format, const void *value);
+struct slice aws_scalar_format(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format,
+                               const void *value);
 
 /* The format of a timestamp: the row's own, else the given one of the place it is in. */
 enum aws_timestamp_format aws_timestamp_of(const struct aws_member *member, enum aws_timestamp_format place);

@@ -1,5 +1,6 @@
-/* xml_codec: bodies of rest-xml, and the answers of query. Elements come in any order, with or without a namespace; unknown ones
- * are ignored. Lists: <Roles><member>…</member></Roles>, flattened ones repeat the member's own element. */
+/* xml_codec: bodies of rest-xml, and the answers of query. Elements come in any order, with or without a namespace;
+ * unknown ones are ignored. Lists: <Roles><member>…</member></Roles>, flattened ones repeat the member's own element.
+ */
 #include "aws/codec.h"
 #include "aws/value.h"
 #include "base/arena.h"
@@ -11,33 +12,36 @@ struct reader {
     const struct aws_service *service;
 };
 
-static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure, const struct xml_node *node, void *in);
+static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure,
+                                  const struct xml_node *node, void *in);
 
-static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format,
-                                const struct xml_node *node, void *slot);
+static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape,
+                                enum aws_timestamp_format format, const struct xml_node *node, void *slot);
 
 /* Items are the children of parent that bear the name. */
-static struct err *decode_list(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format,
-                               const struct xml_node *parent, struct slice name, struct aws_list *slot)
+static struct err *decode_list(const struct reader *reader, const struct aws_shape *shape,
+                               enum aws_timestamp_format format, const struct xml_node *parent, struct slice name,
+                               struct aws_list *slot)
 {
     size_t count = 0;
     XML_FOREACH(child, parent)
-        count += slice_eq(child->name, name);
+    count += slice_eq(child->name, name);
     char *items = arena_array(reader->arena, count, shape->item->size);
     size_t at = 0;
     XML_FOREACH(child, parent)
-        if (slice_eq(child->name, name))
-            TRY(decode_value(reader, shape->item, format, child, items + at++ * shape->item->size));
+    if (slice_eq(child->name, name))
+        TRY(decode_value(reader, shape->item, format, child, items + at++ * shape->item->size));
     *slot = (struct aws_list){.set = true, .count = count, .items = items};
     return NULL;
 }
 
-static struct err *decode_map(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format,
-                              const struct xml_node *parent, struct slice entry_name, struct aws_map *slot)
+static struct err *decode_map(const struct reader *reader, const struct aws_shape *shape,
+                              enum aws_timestamp_format format, const struct xml_node *parent, struct slice entry_name,
+                              struct aws_map *slot)
 {
     size_t count = 0;
     XML_FOREACH(child, parent)
-        count += slice_eq(child->name, entry_name);
+    count += slice_eq(child->name, entry_name);
     char *entries = arena_array(reader->arena, count, shape->entry_size);
     size_t at = 0;
     XML_FOREACH(child, parent)
@@ -55,8 +59,8 @@ static struct err *decode_map(const struct reader *reader, const struct aws_shap
     return NULL;
 }
 
-static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape, enum aws_timestamp_format format,
-                                const struct xml_node *node, void *slot)
+static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape,
+                                enum aws_timestamp_format format, const struct xml_node *node, void *slot)
 {
     switch (shape->kind) {
     case AWS_STRUCTURE:
@@ -82,7 +86,8 @@ static struct err *decode_value(const struct reader *reader, const struct aws_sh
     return NULL;
 }
 
-static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure, const struct xml_node *node, void *in)
+static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure,
+                                  const struct xml_node *node, void *in)
 {
     for (size_t i = 0; i < structure->member_count; i++) {
         const struct aws_member *member = &structure->members[i];
@@ -109,8 +114,8 @@ static struct err *decode_members(const struct reader *reader, const struct aws_
     return NULL;
 }
 
-struct err *aws_xml_decode(struct arena *arena, const struct aws_service *service, const struct aws_shape *structure, struct slice root_name,
-                           struct slice body, void *in)
+struct err *aws_xml_decode(struct arena *arena, const struct aws_service *service, const struct aws_shape *structure,
+                           struct slice root_name, struct slice body, void *in)
 {
     struct xml_node *root = NULL;
     struct err *e = xml_parse(arena, body, &root);
@@ -133,11 +138,11 @@ struct writer {
     const struct aws_service *service;
 };
 
-static void encode_value(const struct writer *writer, const struct aws_shape *shape, enum aws_timestamp_format format, struct slice name,
-                         bool flattened, const void *value);
+static void encode_value(const struct writer *writer, const struct aws_shape *shape, enum aws_timestamp_format format,
+                         struct slice name, bool flattened, const void *value);
 
-static void encode_map(const struct writer *writer, const struct aws_shape *shape, enum aws_timestamp_format format, struct slice entry_name,
-                       const void *value)
+static void encode_map(const struct writer *writer, const struct aws_shape *shape, enum aws_timestamp_format format,
+                       struct slice entry_name, const void *value)
 {
     for (size_t i = 0; i < ((const struct aws_map *)value)->count; i++) {
         xml_open(writer->out, entry_name);
@@ -148,18 +153,20 @@ static void encode_map(const struct writer *writer, const struct aws_shape *shap
 }
 
 /* S3 writes every time with .000Z, and cuts what is below the second. */
-static struct slice scalar_text(const struct writer *writer, const struct aws_shape *shape, enum aws_timestamp_format format, const void *value)
+static struct slice scalar_text(const struct writer *writer, const struct aws_shape *shape,
+                                enum aws_timestamp_format format, const void *value)
 {
     if (shape->kind == AWS_TIMESTAMP && format == AWS_TIMESTAMP_ISO8601) {
         struct instant t = ((const struct opt_instant *)value)->value;
         t.ms -= ((t.ms % 1000) + 1000) % 1000;
-        return writer->service->protocol == AWS_REST_XML ? instant_iso8601_ms(writer->arena, t) : instant_iso8601(writer->arena, t);
+        return writer->service->protocol == AWS_REST_XML ? instant_iso8601_ms(writer->arena, t)
+                                                         : instant_iso8601(writer->arena, t);
     }
     return aws_scalar_format(writer->arena, shape, format, value);
 }
 
-static void encode_value(const struct writer *writer, const struct aws_shape *shape, enum aws_timestamp_format format, struct slice name,
-                         bool flattened, const void *value)
+static void encode_value(const struct writer *writer, const struct aws_shape *shape, enum aws_timestamp_format format,
+                         struct slice name, bool flattened, const void *value)
 {
     if (!aws_value_is_set(shape, value))
         return;
@@ -168,7 +175,8 @@ static void encode_value(const struct writer *writer, const struct aws_shape *sh
         if (!flattened)
             xml_open(writer->out, name);
         for (size_t i = 0; i < ((const struct aws_list *)value)->count; i++)
-            encode_value(writer, shape->item, format, flattened ? name : shape->item_wire, false, aws_list_item(shape, value, i));
+            encode_value(writer, shape->item, format, flattened ? name : shape->item_wire, false,
+                         aws_list_item(shape, value, i));
         if (!flattened)
             xml_close(writer->out, name);
         return;
@@ -197,14 +205,15 @@ static void encode_value(const struct writer *writer, const struct aws_shape *sh
     }
 }
 
-void aws_xml_encode_members(struct arena *arena, struct strbuf *out, const struct aws_service *service, const struct aws_shape *structure,
-                            const void *value)
+void aws_xml_encode_members(struct arena *arena, struct strbuf *out, const struct aws_service *service,
+                            const struct aws_shape *structure, const void *value)
 {
     struct writer writer = {.arena = arena, .out = out, .service = service};
     for (size_t i = 0; i < structure->member_count; i++) {
         const struct aws_member *member = &structure->members[i];
         const void *child = aws_member_value(member, value);
         if (child && member->location == AWS_IN_BODY && !member->attribute)
-            encode_value(&writer, member->shape, aws_timestamp_of(member, AWS_TIMESTAMP_ISO8601), member->wire, member->flattened, child);
+            encode_value(&writer, member->shape, aws_timestamp_of(member, AWS_TIMESTAMP_ISO8601), member->wire,
+                         member->flattened, child);
     }
 }

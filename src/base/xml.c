@@ -114,8 +114,8 @@ struct err *xml_parse(struct arena *arena, struct slice text, struct xml_node **
 const struct xml_node *xml_child(const struct xml_node *node, struct slice name)
 {
     XML_FOREACH(child, node)
-        if (slice_eq(child->name, name))
-            return child;
+    if (slice_eq(child->name, name))
+        return child;
     return NULL;
 }
 
@@ -157,7 +157,11 @@ void xml_write_element(struct strbuf *out, struct slice name, struct slice text)
 static size_t utf8_sequence(struct slice s)
 {
     unsigned char first = (unsigned char)s.ptr[0];
-    size_t len = first < 0x80 ? 1 : (first & 0xe0) == 0xc0 ? 2 : (first & 0xf0) == 0xe0 ? 3 : (first & 0xf8) == 0xf0 ? 4 : 0;
+    size_t len = first < 0x80             ? 1
+                 : (first & 0xe0) == 0xc0 ? 2
+                 : (first & 0xf0) == 0xe0 ? 3
+                 : (first & 0xf8) == 0xf0 ? 4
+                                          : 0;
     return len && len <= s.len && slice_is_utf8(slice_sub(s, 0, len)) ? len : 0;
 }
 

@@ -1,5 +1,5 @@
-/* authorization_fuzz: line one is the Authorization header, line two the query, line three the path. Nothing may crash, and nobody
- * gets in without the secret. */
+/* authorization_fuzz: line one is the Authorization header, line two the query, line three the path. Nothing may crash,
+ * and nobody gets in without the secret. */
 #include "aws/sigv4.h"
 #include "base/arena.h"
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* aws_chunked_fuzz: the first byte chooses how many bytes a read gives and whether a trailer is expected; the rest is the body. What
- * comes out is never longer than what went in. */
+/* aws_chunked_fuzz: the first byte chooses how many bytes a read gives and whether a trailer is expected; the rest is
+ * the body. What comes out is never longer than what went in. */
 #include "aws/aws_chunked.h"
 #include "base/arena.h"
 #include <stdlib.h>
@@ -29,7 +29,8 @@ static void decode(struct slice wire, size_t step, bool trailer, bool is_signed)
     struct arena *arena = arena_new();
     struct memory memory = {.rest = wire, .step = step};
     struct sigv4_chain chain = {.amz_date = S("20130524T000000Z"), .scope = S("20130524/us-east-1/s3/aws4_request")};
-    struct aws_chunked *chunked = aws_chunked_new(arena, (struct aws_reader){memory_read, &memory}, is_signed ? &chain : NULL, trailer);
+    struct aws_chunked *chunked =
+        aws_chunked_new(arena, (struct aws_reader){memory_read, &memory}, is_signed ? &chain : NULL, trailer);
     char buf[1000];
     size_t len = 1, total = 0;
     struct err *e = NULL;

@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena = arena_new();
     const struct aws_service *service = aws_service_find(S("emr-containers"));
-    struct aws_request request = {.method = S("POST"), .path = S("/virtualclusters/vc/jobruns"), .body = slice_of((const char *)data, size)};
+    struct aws_request request = {
+        .method = S("POST"), .path = S("/virtualclusters/vc/jobruns"), .body = slice_of((const char *)data, size)};
     struct aws_route route;
     void *in = NULL;
     struct err *e = aws_route(arena, service, &request, &route);

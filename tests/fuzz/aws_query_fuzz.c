@@ -1,5 +1,5 @@
-/* aws_query_fuzz: a form as the body of STS, and as the query of S3's and emr-containers's list operations: route, decode, validate,
- * and write whatever error comes of it. */
+/* aws_query_fuzz: a form as the body of STS, and as the query of S3's and emr-containers's list operations: route,
+ * decode, validate, and write whatever error comes of it. */
 #include "aws/codec.h"
 #include "base/arena.h"
 
@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     serve(S("sts"), &(struct aws_request){.method = S("POST"), .path = S("/"), .body = text});
     serve(S("s3"), &(struct aws_request){.method = S("GET"), .path = S("/bucket"), .query = text});
     serve(S("s3"), &(struct aws_request){.method = S("PUT"), .path = S("/bucket/key"), .query = text});
-    serve(S("emr-containers"), &(struct aws_request){.method = S("GET"), .path = S("/virtualclusters/vc/jobruns"), .query = text});
+    serve(S("emr-containers"),
+          &(struct aws_request){.method = S("GET"), .path = S("/virtualclusters/vc/jobruns"), .query = text});
     return 0;
 }

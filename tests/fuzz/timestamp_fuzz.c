@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum aws_timestamp_format formats[] = {AWS_TIMESTAMP_ISO8601, AWS_TIMESTAMP_RFC822, AWS_TIMESTAMP_UNIX};
+    static const enum aws_timestamp_format formats[] = {AWS_TIMESTAMP_ISO8601, AWS_TIMESTAMP_RFC822,
+                                                        AWS_TIMESTAMP_UNIX};
     struct arena *arena = arena_new();
     for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
         struct instant t, again;

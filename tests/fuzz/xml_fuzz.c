@@ -11,7 +11,8 @@ static void decode(struct arena *arena, const char *operation_name, struct slice
 {
     const struct aws_service *service = aws_service_find(S("s3"));
     const struct aws_member *payload = aws_operation_find(service, slice_from_cstr(operation_name))->request->payload;
-    err_free(aws_xml_decode(arena, service, payload->shape, payload->wire, body, arena_alloc(arena, payload->shape->size)));
+    err_free(
+        aws_xml_decode(arena, service, payload->shape, payload->wire, body, arena_alloc(arena, payload->shape->size)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
