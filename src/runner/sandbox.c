@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ENTRY_POINT "entrypoint.sh"
 #define FETCH_MAX_PROPERTIES (2 * 1024 * 1024)
 
 static const char *const path_dirs[] = {"/usr/local/bin", "/usr/bin", "/bin"};
@@ -331,6 +332,13 @@ static struct slice path_here(struct arena *arena, const struct run_container *c
     return found;
 }
 
+/* A release may bring its own entry point, as Spark's images have /opt/entrypoint.sh; it is then run with the container's arguments instead
+ * of the command that we build. */
+static bool has_entry_point(struct arena *arena, const struct run_container *container)
+{
+    return access(slice_fmt(arena, "%.*s/" ENTRY_POINT, SLICE_ARG(container->spark_home)).ptr, X_OK) == 0;
+}
+
 static struct err *build_command(struct arena *arena, const struct run_container *container, const struct spark_image *image,
                                  struct command *ret_command)
 {
@@ -342,7 +350,8 @@ static struct err *build_command(struct arena *arena, const struct run_container
         .has_driver_archive = image->has_driver_archive,
         .has_executor_archive = image->has_executor_archive,
     };
-    if (container->image == IMAGE_SPARK) {
+    bool own_entry_point = container->image == IMAGE_SPARK && has_entry_point(arena, container);
+    if (container->image == IMAGE_SPARK && !own_entry_point) {
         struct slice path = spark_properties_path(container);
         struct slice here = path.ptr ? path_here(arena, container, path) : SLICE_NONE;
         if (here.ptr)
@@ -352,8 +361,10 @@ static struct err *build_command(struct arena *arena, const struct run_container
     struct run_container plain = *container;
     if (plain.command_count == 0 && plain.arg_count == 0)
         return err_new(ERR_INVALID, "no command specified");
-    struct slice *argv = ARENA_ARRAY(arena, plain.command_count + plain.arg_count, struct slice);
+    struct slice *argv = ARENA_ARRAY(arena, plain.command_count + plain.arg_count + 1, struct slice);
     size_t argc = 0;
+    if (own_entry_point && plain.command_count == 0)
+        argv[argc++] = S(SANDBOX_SPARK_HOME "/" ENTRY_POINT);
     for (size_t i = 0; i < plain.command_count; i++)
         argv[argc++] = plain.command[i];
     for (size_t i = 0; i < plain.arg_count; i++)
