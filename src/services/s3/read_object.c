@@ -1,11 +1,6 @@
 /* GetObject and HeadObject: conditions, ranges, headers, and the bytes straight from their files. */
 #include "services/s3/s3.h"
 
-struct range {
-    int64_t first, size_bytes;
-    bool partial; /* 206 */
-};
-
 static struct err *range_refused(struct arena *arena, struct slice range, int64_t size_bytes)
 {
     struct err *e = aws_err(ERR_INVALID, 416, "InvalidRange", "The requested range is not satisfiable");
@@ -13,10 +8,9 @@ static struct err *range_refused(struct arena *arena, struct slice range, int64_
     return aws_err_member(e, "ActualObjectSize", slice_fmt(arena, "%lld", (long long)size_bytes));
 }
 
-/* bytes=a-b, a-, -n; anything else is ignored, as S3 does. */
-static struct err *range_parse(struct arena *arena, struct slice header, int64_t size_bytes, struct range *ret_range)
+struct err *s3_range_parse(struct arena *arena, struct slice header, int64_t size_bytes, struct s3_range *ret_range)
 {
-    *ret_range = (struct range){.size_bytes = size_bytes};
+    *ret_range = (struct s3_range){.size_bytes = size_bytes};
     struct slice first_text, last_text;
     int64_t first, last = INT64_MAX;
     if (!slice_starts_with_nocase(header, S("bytes=")) ||
@@ -40,12 +34,12 @@ static struct err *range_parse(struct arena *arena, struct slice header, int64_t
         if (last >= size_bytes)
             last = size_bytes - 1;
     }
-    *ret_range = (struct range){.first = first, .size_bytes = last - first + 1, .partial = true};
+    *ret_range = (struct s3_range){.first = first, .size_bytes = last - first + 1, .partial = true};
     return NULL;
 }
 
 static struct err *range_of_part(struct call *call, const struct object_reader *reader, const struct object_view *view, int64_t number,
-                                 struct range *ret_range)
+                                 struct s3_range *ret_range)
 {
     struct err *e = number < 1 || number > OBJECTS_MAX_PART_NUMBER
                         ? err_new(ERR_NOT_FOUND, "no such part")
@@ -80,7 +74,7 @@ static struct slice_map metadata_of(struct arena *arena, struct object_attribute
 
 /* Content-Length is the server's to write. */
 static void fill_headers(struct call *call, const struct s3_read_request *request, const struct object_view *view,
-                         const struct range *range, struct s3_get_object_response *out)
+                         const struct s3_range *range, struct s3_get_object_response *out)
 {
     struct object_attributes kept = view->attributes;
     *out = (struct s3_get_object_response){
@@ -170,7 +164,7 @@ struct err *s3_read_object(struct call *call, const struct s3_read_request *requ
     S3_TRY(object_reader_open(call->parts->objects, call->arena, request->bucket, request->key, &view, &reader),
            .bucket = request->bucket, .key = request->key);
     struct s3_get_object_response out;
-    struct range range = {.size_bytes = view.size_bytes};
+    struct s3_range range = {.size_bytes = view.size_bytes};
     const char *condition;
     int status = s3_read_conditions_check(&request->conditions, &view, call->now, &condition);
     if (status == 412)
@@ -182,7 +176,7 @@ struct err *s3_read_object(struct call *call, const struct s3_read_request *requ
     if (request->part_number.set)
         TRY(range_of_part(call, reader, &view, request->part_number.value, &range));
     else if (request->range.ptr)
-        TRY(range_parse(call->arena, request->range, view.size_bytes, &range));
+        TRY(s3_range_parse(call->arena, request->range, view.size_bytes, &range));
     if (range.partial && !range.size_bytes)
         range.partial = false; /* an empty part: there is no range to name */
     fill_headers(call, request, &view, &range, &out);

@@ -163,6 +163,12 @@ struct s3_read_request {
         .response_content_language = (in)->response_content_language,                                                          \
         .response_content_type = (in)->response_content_type,                                                                  \
         .response_expires = (in)->response_expires})
+struct s3_range {
+    int64_t first, size_bytes;
+    bool partial; /* 206 */
+};
+/* bytes=a-b, a-, -n; anything else is ignored, as S3 does: then the whole object, 200. InvalidRange. Pure. */
+struct err *s3_range_parse(struct arena *arena, struct slice header, int64_t size_bytes, struct s3_range *ret_range) NODISCARD;
 /* Answers on call->http itself, headers and body (the server leaves a HEAD's body out); an error comes before any answer, or
  * means that the connection cannot be used any more. */
 struct err *s3_read_object(struct call *call, const struct s3_read_request *request) NODISCARD;
