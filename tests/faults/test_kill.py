@@ -1,0 +1,100 @@
+"""kill -9 of emberd at every step of a run: it ends once, in the right state, with its logs, and nothing is left.
+
+strace kills the daemon at its K-th call of a kind: fdatasync (each durable step), rename (each file that is replaced), connect (each request of
+the daemon to a cluster or to itself), unlinkat (each file that is removed), clone3 (each thread or process that is started)."""
+import subprocess, threading, time, uuid
+
+import botocore.exceptions
+import pytest
+
+from ember import wait_for
+from jobs import NAMESPACE
+
+POINTS = [("fdatasync", k) for k in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20, 23, 26)] + \
+         [("rename", k) for k in (1, 2, 3, 4, 5, 6)] + [("connect", k) for k in (1, 2, 3, 4, 5)] + \
+         [("unlinkat", k) for k in (1, 3, 5)] + [("clone3", k) for k in (1, 2, 3, 5)] + [("sendfile,writev,sendmsg", k) for k in (1, 4)]
+reached = []
+
+
+@pytest.fixture(autouse=True)
+def needs_strace():
+    if subprocess.run(["which", "strace"], stdout=subprocess.DEVNULL).returncode:
+        pytest.fail("strace is not installed: run make setup")
+
+
+class Killer:
+    """strace attached to all threads of emberd; ends with it."""
+
+    def __init__(self, pid, call, number):
+        self.process = subprocess.Popen(["strace", "-f", "-qq", "-p", str(pid), "-e", "trace=" + call, "-e", "signal=none",
+                                         "-e", "inject=%s:signal=KILL:when=%d" % (call, number), "-o", "/dev/null"],
+                                        stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: self.process.poll() is not None or open("/proc/%d/status" % pid).read().split("TracerPid:\t")[1].split()[0] != "0",
+                 "strace to be attached")
+        assert self.process.poll() is None, self.process.stderr.read()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stderr.close()
+
+
+def submit_until_answered(ember, token, killed):
+    """One wish, however often it has to be told."""
+    request = ember.request("lines=20", "sleep=0.3", "out=end", clientToken=token)
+    while True:
+        try:
+            return ember.emr.start_job_run(**request)["id"]
+        except (botocore.exceptions.EndpointConnectionError, botocore.exceptions.ConnectionClosedError, botocore.exceptions.ReadTimeoutError,
+                botocore.exceptions.HTTPClientError):
+            revive(ember, killed)
+
+
+def revive(ember, killed):
+    wait_for(lambda: ember.process.poll() is not None, "emberd to have died")
+    ember.process.wait()
+    killed.append(True)
+    ember.start()
+
+
+@pytest.mark.parametrize("call,number", POINTS, ids=lambda v: str(v).split(",")[0])
+def test_a_run_survives_a_kill(ember, call, number):
+    killed, token = [], str(uuid.uuid4())
+    killer = Killer(ember.process.pid, call, number)
+    try:
+        run = submit_until_answered(ember, token, killed)
+        deadline = time.monotonic() + 90
+        while True:
+            assert time.monotonic() < deadline, ember.log_path.read_text()[-3000:]
+            if ember.process.poll() is not None:
+                revive(ember, killed)
+            try:
+                if ember.describe(run)["state"] in ("COMPLETED", "FAILED", "CANCELLED"):
+                    break
+            except botocore.exceptions.HTTPClientError:
+                pass
+            time.sleep(0.05)
+        for _ in range(2): # the clean-up may be the step that is hit
+            try:
+                ember.wait_reaped(run)
+                break
+            except AssertionError:
+                if ember.process.poll() is None:
+                    raise
+                revive(ember, killed)
+    finally:
+        killer.stop()
+        if ember.process.poll() is not None:
+            revive(ember, killed)
+    if killed:
+        reached.append((call, number))
+    final = ember.describe(run)
+    assert final["state"] == "COMPLETED", final
+    lines = ["line %d" % i for i in range(20)] + ["end"]
+    assert ember.s3_log(run).splitlines() == lines
+    assert ember.cloudwatch_log(run) == lines # once, in order
+    assert [r["id"] for r in ember.emr.list_job_runs(virtualClusterId=ember.virtual_cluster)["jobRuns"] if r.get("clientToken") == token] == [run]
+
+
+def test_at_least_thirty_points_were_hit():
+    assert len(reached) >= 30, reached
