@@ -92,6 +92,9 @@ static const struct aws_service *named_service(struct arena *arena, const struct
         return aws_service_find(S("logs")); /* no such prefix: refused in this protocol */
     }
     struct slice form = is_form(request) ? request->body : SLICE_NONE;
+    /* A form whose body has not been read yet; no operation of S3 takes one there. */
+    if (is_form(request) && !form.ptr && slice_eq(request->path, S("/")))
+        return aws_service_find(S("sts"));
     bool has_action = slice_starts_with(form, S("Action=")) || slice_find(form, S("&Action=")) >= 0 ||
                       slice_starts_with(request->query, S("Action=")) || slice_find(request->query, S("&Action=")) >= 0;
     if (has_action && (form.ptr || slice_eq(request->path, S("/")))) {

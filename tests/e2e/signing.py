@@ -3,13 +3,13 @@ import datetime, hashlib, hmac, http.client, urllib.parse
 
 
 def signed(ember, method, path, service, *, body=b"", headers=None, key_id=None, secret=None, token=None, region="us-east-1", now=None,
-           scope_service=None, query=""):
+           scope_service=None, query="", payload=None):
     """Sends the request; returns (status, headers, body)."""
     now = now or datetime.datetime.now(datetime.timezone.utc)
     stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
     host = urllib.parse.urlsplit(ember.endpoint).netloc
     head = {"host": host, "x-amz-date": stamp, **{k.lower(): v for k, v in (headers or {}).items()}}
-    payload = hashlib.sha256(body).hexdigest()
+    payload = payload or hashlib.sha256(body).hexdigest()
     if service == "s3":
         head["x-amz-content-sha256"] = payload
     if token:

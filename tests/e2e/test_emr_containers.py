@@ -230,8 +230,8 @@ def test_tags_of_a_cluster_and_a_run(emr, cluster):
     run = start(emr, cluster, tags={"a": "1"})
     for arn, had in ((PREFIX + cluster, {}), (run["arn"], {"a": "1"})):
         assert emr.list_tags_for_resource(resourceArn=arn)["tags"] == had
-        emr.tag_resource(resourceArn=arn, tags={"a": "2", "b c": ""})
-        assert emr.list_tags_for_resource(resourceArn=arn)["tags"] == {"a": "2", "b c": ""}
+        emr.tag_resource(resourceArn=arn, tags={"a": "2", "b c": "3"})
+        assert emr.list_tags_for_resource(resourceArn=arn)["tags"] == {"a": "2", "b c": "3"}
         emr.untag_resource(resourceArn=arn, tagKeys=["a", "b c", "never"])
         assert emr.list_tags_for_resource(resourceArn=arn)["tags"] == {}
 

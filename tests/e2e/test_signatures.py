@@ -1,5 +1,5 @@
 """Who may come in: wrong keys, wrong secrets and wrong clocks in each protocol's words, and what a job run's session may do."""
-import datetime, json, re, sqlite3
+import datetime, hashlib, json, re, sqlite3
 
 import boto3
 import pytest
@@ -80,9 +80,14 @@ def test_no_signature(ember, service, status, code):
 
 
 def test_a_changed_body_does_not_pass(ember):
-    method, path, headers, body = REQUESTS["s3"]
-    status, headers, answer = signed(ember, "PUT", "/bucket", "s3", body=b"", headers={"x-amz-content-sha256": "0" * 64})
-    assert status >= 400
+    hash_of_another = hashlib.sha256(b"another").hexdigest()
+    ember.client("s3").create_bucket(Bucket="changed")
+    status, headers, answer = signed(ember, "PUT", "/changed/k", "s3", body=b"body", payload=hash_of_another)
+    assert (status, code_of("s3", headers, answer)) == (400, "XAmzContentSHA256Mismatch")
+    assert "Contents" not in ember.client("s3").list_objects_v2(Bucket="changed")
+    method, path, head, body = REQUESTS["logs"]
+    status, headers, answer = signed(ember, method, path, "logs", body=body, headers=head, payload=hash_of_another)
+    assert (status, code_of("logs", headers, answer)) == (400, "InvalidSignatureException")
 
 
 def test_the_date_header_is_always_there(ember):
