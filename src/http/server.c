@@ -76,7 +76,8 @@ static int working_workers(const struct http_server *server)
 
 static void spawn_if_needed(struct http_server *server)
 {
-    if (server->ready.first && server->idle_workers == 0 && server->worker_count < WORKERS_MAX &&
+    /* An idle worker that was woken but did not run yet is still counted as idle, and its connection as ready: so compare. */
+    if (server->ready_count > server->idle_workers && server->worker_count < WORKERS_MAX &&
         working_workers(server) < (int)server->options.worker_count)
         (void)worker_spawn(server);
 }
@@ -100,6 +101,7 @@ void server_dispatch(struct http_server *server, struct connection *connection)
 {
     pthread_mutex_lock(&server->lock);
     queue_push(&server->ready, connection);
+    server->ready_count++;
     spawn_if_needed(server);
     pthread_cond_signal(&server->ready_cond);
     pthread_mutex_unlock(&server->lock);
@@ -128,6 +130,7 @@ static void *worker_main(void *arg)
         if (!server->ready.first)
             break; /* quitting, or one too many */
         struct connection *connection = queue_pop(&server->ready);
+        server->ready_count--;
         pthread_mutex_unlock(&server->lock);
         request_run(connection);
         server_return(server, connection);

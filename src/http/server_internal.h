@@ -102,6 +102,7 @@ struct http_server {
     pthread_mutex_t lock;
     pthread_cond_t ready_cond, workers_cond;
     struct connection_queue ready, returned;
+    int ready_count;
     struct http_stream *dirty; /* streams with something new to send */
     int worker_count, idle_workers, waiting_workers;
     bool quitting;             /* workers end */

@@ -254,6 +254,32 @@ static void test_slow_heads_and_slow_bodies_hold_no_worker(void **state)
     http_server_stop(f.server, 1000);
 }
 
+static void test_a_blocked_handler_never_holds_back_a_request_that_came_with_it(void **state)
+{
+    struct fixture f;
+    fixture_start(&f); /* two workers */
+    for (int round = 0; round < 200; round++) {
+        int fds[2] = {dial(&f), dial(&f)};
+        for (int i = 0; i < 2; i++)
+            say(fds[i], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        for (int i = 0; i < 2; i++)
+            hear(fds[i], "200 OK");
+        say(fds[0], "GET /block HTTP/1.1\r\nHost: h\r\n\r\n");
+        say(fds[1], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        hear(fds[1], "200 OK");
+        pthread_mutex_lock(&f.lock);
+        f.release = true;
+        pthread_cond_broadcast(&f.cond);
+        pthread_mutex_unlock(&f.lock);
+        hear(fds[0], "released");
+        fixture_wait(&f, &f.running, 0);
+        f.release = false;
+        close(fds[0]);
+        close(fds[1]);
+    }
+    http_server_stop(f.server, 1000);
+}
+
 static void *write_lines(void *arg)
 {
     for (int i = 0; i < 1000; i++)
@@ -621,6 +647,7 @@ int main(void)
         cmocka_unit_test(test_a_body_that_ends_early_is_an_error),
         cmocka_unit_test(test_an_answer_shorter_than_promised_ends_the_connection),
         cmocka_unit_test(test_slow_heads_and_slow_bodies_hold_no_worker),
+        cmocka_unit_test(test_a_blocked_handler_never_holds_back_a_request_that_came_with_it),
         cmocka_unit_test(test_a_stream_takes_writes_from_other_threads_and_then_serves_the_next_request),
         cmocka_unit_test(test_a_stream_tells_once_that_its_client_went_away),
         cmocka_unit_test(test_a_stream_whose_client_does_not_read_is_bounded),
