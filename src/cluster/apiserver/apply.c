@@ -164,6 +164,8 @@ struct err *apply_parse(struct arena *arena, const struct kind *kind, struct sli
             err_free(e);
         return status;
     }
+    /* Quantities in the form in which they are stored, so that equal values compare equal. */
+    TRY(decode_check(arena, kind, object, FIELD_VALIDATION_IGNORE, NULL));
     *ret_body = object;
     return NULL;
 }
@@ -214,6 +216,14 @@ static bool any_owner(const struct owners *owners)
     return false;
 }
 
+/* Of a value that somebody changed since (by force, or by an update) the old applier is no owner any more. */
+static void keep_equal(struct owners *owners, const struct json *live)
+{
+    for (size_t i = 0; i < owners->count; i++)
+        if (owners->bodies[i] && !(live && json_equal(owners->bodies[i], live)))
+            owners->bodies[i] = NULL;
+}
+
 static struct owners owners_at(struct arena *arena, const struct owners *owners, struct slice key)
 {
     struct owners inner = {.bodies = ARENA_ARRAY(arena, owners->count + 1, const struct json *), .count = owners->count};
@@ -256,9 +266,12 @@ static void remove_object(struct arena *arena, const struct schema_message *mess
         struct json *live = json_get(target, member->key);
         const struct json *kept = json_get(body, member->key);
         const struct schema_field *field = message ? schema_field_by_name(message, member->key) : NULL;
+        bool container = field && (is_granular_object(field) || is_merged_list(field));
         struct owners others = owners_at(arena, owners, member->key);
         if (!live)
             continue;
+        if (!container)
+            keep_equal(&others, live);
         if (!kept && !any_owner(&others)) {
             json_unlink(target, live);
             continue;
@@ -279,10 +292,11 @@ struct conflict_walk {
     struct json *found; /* {manager, field} in the order of the body */
 };
 
-static void note_conflicts(struct conflict_walk *walk, const struct json *live, const struct json *body, const struct owners *owners)
+static void note_conflicts(struct conflict_walk *walk, const struct json *live, const struct json *body, struct owners *owners)
 {
     if (live && json_equal(live, body))
         return;
+    keep_equal(owners, live);
     for (size_t i = 0; i < owners->count; i++) {
         if (!owners->bodies[i])
             continue;

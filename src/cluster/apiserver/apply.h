@@ -24,6 +24,6 @@ struct apply_input {
 
 /* YAML or JSON body; 400 without kind and apiVersion or with managedFields, 500 for a field that the schema does not have. */
 struct err *apply_parse(struct arena *arena, const struct kind *kind, struct slice body, struct json **ret_body) NODISCARD;
-/* 409 `Apply failed with 1 conflict: conflict with "one": .data.k` unless force. A fresh tree. Forced: the caller should drop
- * nothing from the others' bodies; a later apply of theirs then conflicts only where values differ. */
+/* 409 `Apply failed with 1 conflict: conflict with "one": .data.k` unless force. A fresh tree. The others'
+ * bodies stay as they are: who applied a value that is no longer the live one counts as an owner no more. */
 struct err *apply_patch(struct arena *arena, const struct apply_input *input, struct json **ret_object) NODISCARD;

@@ -236,6 +236,17 @@ static void default_pod(struct arena *arena, struct json *pod)
     default_pod_spec(arena, json_ensure_object(arena, pod, "spec"), true);
     struct json *status = json_ensure_object(arena, pod, "status");
     set_if_absent(arena, status, "phase", "Pending");
+    /* podIP is the authority; podIPs follows it (the conversion of apis/core/v1). */
+    struct slice ip = json_get_text(status, "podIP");
+    const struct json *ips = json_get(status, S("podIPs"));
+    if (ip.len && !(ips && ips->first && slice_eq(json_get_text(ips->first, "ip"), ip))) {
+        struct json *list = json_array(arena), *one = json_object(arena);
+        json_set_text(arena, one, "ip", ip);
+        json_append(list, one);
+        json_set(arena, status, S("podIPs"), list);
+    } else if (!ip.len && ips && ips->first) {
+        json_set_text(arena, status, "podIP", json_get_text(ips->first, "ip"));
+    }
     if (json_get_text(status, "qosClass").len == 0)
         json_set_text(arena, status, "qosClass", pod_qos_class(pod));
 }

@@ -93,7 +93,7 @@ static bool tolerates(const struct json *tolerations, struct slice key)
     return false;
 }
 
-static void add_tolerations(struct arena *arena, struct json *spec)
+void pod_add_default_tolerations(struct arena *arena, struct json *spec)
 {
     static const char *const keys[] = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"};
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -151,6 +151,6 @@ struct err *strategy_admit_pod(const struct strategy_context *context, struct js
     const struct json *secrets = json_get(account, S("imagePullSecrets"));
     if (json_count(secrets) && !json_count(json_get(spec, S("imagePullSecrets"))))
         json_set(arena, spec, S("imagePullSecrets"), json_clone(arena, secrets));
-    add_tolerations(arena, spec);
+    pod_add_default_tolerations(arena, spec);
     return set_priority(context, pod_name, spec);
 }

@@ -368,6 +368,8 @@ struct json *status_success(struct arena *arena, const struct kind *kind, struct
 
 static void add_field_error(struct field_errors *errors, const char *reason, struct slice field, struct slice message)
 {
+    if (errors->count++ >= FIELD_ERRORS_MAX)
+        return;
     if (!errors->causes)
         errors->causes = json_array(errors->arena);
     struct json *cause = json_object(errors->arena);
@@ -472,15 +474,32 @@ void field_too_many(struct field_errors *errors, struct slice field, int64_t cou
                     slice_fmt(errors->arena, "Too many: %lld: must have at most %lld items", (long long)count, (long long)max));
 }
 
+/* The same words twice are said once in the message, though both causes are listed. */
+static bool is_repeated(const struct json *causes, const struct json *cause)
+{
+    JSON_FOREACH (other, causes) {
+        if (other == cause)
+            return false;
+        if (json_equal(other, cause))
+            return true;
+    }
+    return false;
+}
+
 struct err *field_errors_to_err_of(const struct field_errors *errors, const char *group, const char *kind, struct slice name)
 {
     if (!errors->causes || !errors->causes->first)
         return NULL;
     struct strbuf text = STRBUF_ARENA(errors->arena);
     strbuf_append_fmt(&text, "%s%s%s \"%.*s\" is invalid: ", kind, group[0] ? "." : "", group, SLICE_ARG(name));
-    bool several = errors->causes->first->next != NULL;
+    size_t count = 0;
+    JSON_FOREACH (cause, errors->causes)
+        count += is_repeated(errors->causes, cause) ? 0 : 1;
+    bool several = count > 1;
     strbuf_append_cstr(&text, several ? "[" : "");
     JSON_FOREACH (cause, errors->causes) {
+        if (is_repeated(errors->causes, cause))
+            continue;
         if (cause != errors->causes->first)
             strbuf_append_cstr(&text, ", ");
         strbuf_append_fmt(&text, "%.*s: %.*s", SLICE_ARG(json_get_text(cause, "field")), SLICE_ARG(json_get_text(cause, "message")));

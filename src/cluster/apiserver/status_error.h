@@ -64,8 +64,11 @@ struct json *status_success(struct arena *arena, const struct kind *kind, struct
 
 /* --- 422 Invalid, gathered field by field --- */
 
+#define FIELD_ERRORS_MAX 500
+
 struct field_errors {
     struct arena *arena;
+    size_t count; /* those past FIELD_ERRORS_MAX are not kept */
     struct json *causes; /* array of {reason, message, field} in the Status's form; NULL: none */
 };
 

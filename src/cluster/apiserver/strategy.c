@@ -73,6 +73,9 @@ static void prepare_create_of_kind(struct arena *arena, const struct kind *kind,
     if (is_kind(kind, "pods")) {
         status = json_ensure_object(arena, object, "status");
         json_set_cstr(arena, status, "phase", "Pending");
+        struct json *spec = json_ensure_object(arena, object, "spec");
+        if (json_get_i64(spec, "terminationGracePeriodSeconds", 0) < 0)
+            json_set_i64(arena, spec, "terminationGracePeriodSeconds", 1);
     } else if (is_kind(kind, "namespaces")) {
         status = json_ensure_object(arena, object, "status");
         json_set_cstr(arena, status, "phase", "Active");
@@ -200,6 +203,8 @@ struct err *strategy_prepare_update(const struct strategy_context *context, cons
     if (!json_get(metadata, S("deletionGracePeriodSeconds")))
         keep(arena, old_metadata, metadata, "deletionGracePeriodSeconds");
     restrict_to_subresource(arena, kind, subresource, old, object);
+    if (is_kind(kind, "pods") && !subresource)
+        pod_add_default_tolerations(arena, json_ensure_object(arena, object, "spec"));
     strategy_default(context, kind, object);
     switch (kind->generation) {
     case GENERATION_SPEC:
@@ -258,6 +263,19 @@ void service_set_cluster_ip(struct arena *arena, struct json *service, struct sl
     json_append(all, json_string(arena, slice_dup(arena, ip)));
     json_set_text(arena, spec, "clusterIP", slice_dup(arena, ip));
     json_set(arena, spec, S("clusterIPs"), all);
+}
+
+struct json *service_port_without_node_port(const struct json *service)
+{
+    const struct json *spec = json_get(service, S("spec"));
+    struct slice type = json_get_text(spec, "type");
+    bool balanced = slice_eq(type, S("LoadBalancer")) && json_get_bool(spec, "allocateLoadBalancerNodePorts", true);
+    if (!slice_eq(type, S("NodePort")) && !balanced)
+        return NULL;
+    JSON_FOREACH (port, json_get(spec, S("ports")))
+        if (port->type == JSON_OBJECT && json_get_i64(port, "nodePort", 0) == 0)
+            return port;
+    return NULL;
 }
 
 /* --- token requests --- */

@@ -38,11 +38,14 @@ bool strategy_is_unchanged(const struct json *old, const struct json *object);
 /* A Service that still needs an address: type is not ExternalName and clusterIP is empty. The caller allocates one. */
 bool service_needs_cluster_ip(const struct json *service);
 void service_set_cluster_ip(struct arena *arena, struct json *service, struct slice ip);
+/* The first port of a NodePort or LoadBalancer service that still needs a nodePort (30000 to 32767); NULL: none. */
+struct json *service_port_without_node_port(const struct json *service);
 
 /* What Kubernetes's admission adds to a new pod, between prepare and default: the account's name, its token volume and image pull
  * secrets, the two default tolerations, priority. account: the ServiceAccount that pod_service_account_name() names, NULL when
  * there is none: 403. 403 also for a priorityClassName that is none of the system's. */
 struct slice pod_service_account_name(const struct json *pod);
+void pod_add_default_tolerations(struct arena *arena, struct json *spec); /* also on update: strategy_prepare_update calls it */
 struct err *strategy_admit_pod(const struct strategy_context *context, struct json *pod, const struct json *account) NODISCARD;
 
 /* prefix + 5 characters of bcdfghjklmnpqrstvwxz2456789, the prefix cut at 58. */

@@ -289,6 +289,8 @@ struct err *strategy_validate_update(const struct strategy_context *context, con
 {
     struct field_errors errors = {.arena = context->arena};
     const struct json *metadata = json_get(object, S("metadata"));
+    /* Kubernetes looks at metadata twice, once for all kinds and once in the kind's own validation, and lists both causes. */
+    validate_metadata_update(&errors, kind, json_get(old, S("metadata")), metadata);
     validate_metadata_update(&errors, kind, json_get(old, S("metadata")), metadata);
     /* Of a subresource the spec is the old one, or (binding) the server's own. */
     for (size_t i = 0; i < ARRAY_SIZE(validators) && !subresource; i++) {
