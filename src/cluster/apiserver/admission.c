@@ -17,6 +17,15 @@ struct err *admit_namespace(struct registry_tx *tx, const struct kind *kind, str
     return NULL;
 }
 
+struct err *admit_namespace_seen(struct apiserver *server, const struct kind *kind, struct slice namespace_name, struct slice name)
+{
+    if (!kind->namespaced)
+        return NULL;
+    _cleanup_(object_unrefp) struct object *space = NULL;
+    TRY(registry_get(server->registry, S("namespaces"), S(""), namespace_name, &space));
+    return space->deleting ? status_namespace_terminating(kind, name, namespace_name) : NULL;
+}
+
 /* ---- pods ---- */
 
 struct err *admit_create(struct apiserver *server, const struct strategy_context *context, const struct kind *kind, struct json *object)

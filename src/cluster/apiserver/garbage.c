@@ -239,6 +239,42 @@ static struct err *orphan(struct controllers *controllers, const struct object *
     return e ? e : release(controllers, owner, "orphan");
 }
 
+/* ---- claims: kubernetes.io/pvc-protection holds one while a pod that has not ended uses it ---- */
+
+static bool uses_claim(struct arena *arena, const struct object *pod, struct slice claim)
+{
+    struct slice phase = object_field(pod, "status", "phase");
+    if (slice_eq(phase, S("Succeeded")) || slice_eq(phase, S("Failed")))
+        return false;
+    JSON_FOREACH (volume, JSON_AT(object_json(arena, pod), "spec", "volumes"))
+        if (slice_eq(json_text(JSON_AT(volume, "persistentVolumeClaim", "claimName")), claim))
+            return true;
+    return false;
+}
+
+static struct err *release_claim(struct controllers *controllers, struct arena *arena, const struct object *claim)
+{
+    struct object_list pods;
+    registry_list(controllers->registry, S("pods"), claim->namespace_name, &pods);
+    bool used = false;
+    for (size_t i = 0; i < pods.count && !used; i++)
+        used = uses_claim(arena, pods.items[i], claim->name);
+    object_list_deinit(&pods);
+    return used ? NULL : release(controllers, claim, "kubernetes.io/pvc-protection");
+}
+
+static struct err *look_at_claims(struct controllers *controllers, struct arena *arena, struct slice namespace_name)
+{
+    struct object_list claims;
+    registry_list(controllers->registry, S("persistentvolumeclaims"), namespace_name, &claims);
+    struct err *e = NULL;
+    for (size_t i = 0; i < claims.count && !e; i++)
+        if (claims.items[i]->deleting)
+            e = release_claim(controllers, arena, claims.items[i]);
+    object_list_deinit(&claims);
+    return e;
+}
+
 /* ---- one piece of work ---- */
 
 static struct err *examine(struct controllers *controllers, struct arena *arena, const struct object *seen)
@@ -259,6 +295,8 @@ static struct err *examine(struct controllers *controllers, struct arena *arena,
         return foreground(controllers, arena, object);
     if (object->deleting && has_finalizer(json, "orphan"))
         return orphan(controllers, object);
+    if (object->deleting && slice_eq(object->resource, S("persistentvolumeclaims")))
+        return release_claim(controllers, arena, object);
     return object->owner_count ? collect(controllers, arena, object, json) : NULL;
 }
 
@@ -282,6 +320,8 @@ static struct err *after(struct controllers *controllers, struct arena *arena, c
         }
     if (!gone->namespace_name.len)
         return NULL;
+    if (slice_eq(gone->resource, S("pods")))
+        TRY(look_at_claims(controllers, arena, gone->namespace_name));
     struct object *space = NULL;
     err_free(registry_get(controllers->registry, S("namespaces"), S(""), gone->namespace_name, &space));
     if (space && space->deleting)

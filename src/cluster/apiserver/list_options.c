@@ -54,7 +54,11 @@ static struct err *parse_match(const struct api_call *call, enum list_purpose pu
             field_forbidden(&errors, S("sendInitialEvents"), "sendInitialEvents is forbidden for list");
         else if (options->match != VERSION_MATCH_NOT_OLDER)
             field_forbidden(&errors, S("resourceVersionMatch"), "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-        if (purpose == FOR_WATCH && options->send_initial && !options->bookmarks)
+        if (purpose == FOR_WATCH && options->match == VERSION_MATCH_EXACT) {
+            static const char *const only[] = {"NotOlderThan", NULL};
+            field_not_supported(&errors, S("resourceVersionMatch"), json_string(call->arena, match), only);
+        }
+        if (purpose == FOR_WATCH && options->match == VERSION_MATCH_NOT_OLDER && options->send_initial && !options->bookmarks)
             field_forbidden(&errors, S("allowWatchBookmarks"), "sendInitialEvents requires setting allowWatchBookmarks to true");
     }
     return invalid_options(&errors);
@@ -75,6 +79,8 @@ struct err *list_options_parse(struct api_call *call, struct arena *arena, enum 
         return status_bad_request("specifying resource version is not allowed when using continue");
     TRY(parse_version(call, purpose, &options));
     TRY(parse_match(call, purpose, &options));
+    if (options.has_version && options.version == 0 && !options.continue_token.len)
+        options.limit = 0; /* what the real server's cache does */
     *ret_options = options;
     return NULL;
 }

@@ -272,9 +272,11 @@ struct err *registry_tx_update(struct registry_tx *tx, struct slice resource, st
     keep_identity(tx->arena, old, fresh);
     json_set_text(tx->arena, json_get(fresh, S("metadata")), "resourceVersion", stored);
 
-    bool goes = JSON_AT(fresh, "metadata", "deletionTimestamp") && !is_held(resource, fresh);
-    if (goes)
-        return store(tx, seal(tx, resource, fresh), REGISTRY_DELETED, ret_object);
+    /* The last finalizer went: the caller sees what it asked for, watches the last state that was stored. */
+    if (JSON_AT(fresh, "metadata", "deletionTimestamp") && !is_held(resource, fresh)) {
+        TRY(unchanged(resource, fresh, ret_object));
+        return store(tx, seal(tx, resource, old), REGISTRY_DELETED, NULL);
+    }
     if (json_equal(old, fresh))
         return unchanged(resource, old, ret_object);
     return store(tx, seal(tx, resource, fresh), REGISTRY_MODIFIED, ret_object);
@@ -391,7 +393,7 @@ struct err *registry_tx_delete(struct registry_tx *tx, struct slice resource, st
     else
         e = store(tx, seal(tx, resource, fresh), REGISTRY_MODIFIED, &last);
     if (!e && removed)
-        e = store(tx, seal(tx, resource, fresh), REGISTRY_DELETED, &last);
+        e = store(tx, seal(tx, resource, fresh), REGISTRY_DELETED, NULL);
     if (!e && ret_result) {
         object_unref(ret_result->object);
         *ret_result = (struct delete_result){.object = object_ref(last), .removed = removed};

@@ -10,21 +10,32 @@
 
 /* ---- paths that are no resources ---- */
 
+static const char *const health_checks[] = {"ping", "log", "etcd"}; /* the registry answers to the name of what it stands for */
+
 static bool is_health(struct slice path)
 {
-    return slice_eq(path, S("/healthz")) || slice_eq(path, S("/livez")) || slice_eq(path, S("/readyz"));
+    static const char *const roots[] = {"/healthz", "/livez", "/readyz"};
+    for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+        struct slice root = slice_from_cstr(roots[i]);
+        if (slice_eq(path, root))
+            return true;
+        for (size_t k = 0; k < ARRAY_SIZE(health_checks); k++)
+            if (slice_starts_with(path, root) && path.len > root.len && path.ptr[root.len] == '/' &&
+                slice_eq(slice_from(path, root.len + 1), slice_from_cstr(health_checks[k])))
+                return true;
+    }
+    return false;
 }
 
 static void answer_health(struct api_call *call)
 {
-    static const char *const checks[] = {"ping", "log", "registry"};
     if (!call_query(call, "verbose").ptr) {
         answer_text(call, 200, "text/plain; charset=utf-8", S("ok"));
         return;
     }
     struct strbuf body = STRBUF_ARENA(call->arena);
-    for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
-        strbuf_append_fmt(&body, "[+]%s ok\n", checks[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(health_checks); i++)
+        strbuf_append_fmt(&body, "[+]%s ok\n", health_checks[i]);
     strbuf_append_fmt(&body, "%.*s check passed\n", SLICE_ARG(slice_from(call->path, 1)));
     answer_text(call, 200, "text/plain; charset=utf-8", strbuf_slice(&body));
 }
@@ -155,6 +166,8 @@ static struct err *serve_resource(struct api_call *call)
         answer_text(call, 404, "text/plain; charset=utf-8", S("404 page not found\n"));
         return NULL;
     }
+    if (!call->kind->namespaced)
+        call->namespace_name = S("");
     if (call->subresource.len)
         return serve_subresource(call);
     enum verb verb = verb_bit(call);
@@ -163,8 +176,6 @@ static struct err *serve_resource(struct api_call *call)
     bool reads_all = verb & (VERB_LIST | VERB_WATCH);
     if (call->kind->namespaced && !call->namespace_name.len && !reads_all)
         return status_method_not_allowed();
-    if (!call->kind->namespaced)
-        call->namespace_name = S("");
     if (!call->kind->stored_as)
         return rest_review(call);
     switch (verb) {

@@ -42,6 +42,16 @@ static const struct kind *stored_kind(const struct kind *kind)
     return kind_is_view(kind) ? kind_find(S(""), S("v1"), call_stored_resource(kind)) : kind;
 }
 
+enum { MANAGER_MAX_BYTES = 128 };
+
+static struct err *check_manager(struct api_call *call, const char *operation)
+{
+    struct field_errors errors = {.arena = call->arena};
+    if (call_query(call, "fieldManager").len > MANAGER_MAX_BYTES)
+        field_too_long(&errors, S("fieldManager"), MANAGER_MAX_BYTES);
+    return field_errors_to_err_of(&errors, "meta.k8s.io", operation, S(""));
+}
+
 /* ---- create ---- */
 
 struct creation {
@@ -57,6 +67,7 @@ static struct err *prepare(struct api_call *call, struct arena *arena, const str
     struct json *object = json_clone(arena, body);
     struct strategy_context context = strategy_of(call, arena);
     TRY(strategy_prepare_create(&context, call->kind, object));
+    TRY(admit_namespace_seen(call->server, call->kind, call->namespace_name, json_text(JSON_AT(object, "metadata", "name"))));
     TRY(admit_create(call->server, &context, call->kind, object));
     strategy_default(&context, call->kind, object);
     TRY(strategy_validate_create(&context, call->kind, object));
@@ -80,11 +91,20 @@ static struct err *create_in_tx(struct registry_tx *tx, void *ctx)
 
 enum { GENERATE_TRIES = 8 };
 
+/* What a dry run would have made has no version. */
+static struct err *answer_unstored(struct api_call *call, const struct object *object)
+{
+    struct json *json = object_json_as(call->arena, call->kind, object);
+    json_remove(json_get(json, S("metadata")), S("resourceVersion"));
+    return answer_object_json(call, 201, json);
+}
+
 struct err *rest_create(struct api_call *call)
 {
     struct decode_input input = {.kind = call->kind, .warnings = &call->warnings};
     struct creation creation = {.call = call};
     struct json *body;
+    TRY(check_manager(call, "CreateOptions"));
     TRY(call_dry_run(call, "CreateOptions", &creation.dry_run));
     TRY(field_validation_parse(call_query(call, "fieldValidation"), "CreateOptions", &input.validation));
     input.content_type = http_header_get(call->http->headers, S("Content-Type"));
@@ -101,7 +121,7 @@ struct err *rest_create(struct api_call *call)
             break;
     }
     if (!e)
-        e = answer_object(call, 201, creation.ret_object);
+        e = creation.dry_run ? answer_unstored(call, creation.ret_object) : answer_object(call, 201, creation.ret_object);
     object_unref(creation.ret_object);
     return e;
 }
@@ -154,6 +174,21 @@ static struct err *finalize_namespace(struct arena *arena, struct json *live, co
     return NULL;
 }
 
+/* A PUT of another object by the same name: storage says so, not validation. */
+static struct err *check_uid(const struct change *change, const struct json *live, const struct json *fresh)
+{
+    const struct api_call *call = change->call;
+    struct slice wanted = json_text(JSON_AT(fresh, "metadata", "uid"));
+    struct slice stored = json_text(JSON_AT(live, "metadata", "uid"));
+    if (!change->body || !wanted.len || slice_eq(wanted, stored))
+        return NULL;
+    return status_conflict(call->kind, call->name,
+                           "StorageError: invalid object, Code: 4, Key: /registry/%s/%.*s%s%.*s, ResourceVersion: 0, AdditionalErrorMsg: "
+                           "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+                           call->kind->resource, SLICE_ARG(call->namespace_name), call->namespace_name.len ? "/" : "", SLICE_ARG(call->name),
+                           SLICE_ARG(wanted), SLICE_ARG(stored));
+}
+
 /* In the writer thread: object is the live one, and becomes the new one. */
 static struct err *change_object(void *ctx, struct arena *arena, struct json *object)
 {
@@ -169,8 +204,12 @@ static struct err *change_object(void *ctx, struct arena *arena, struct json *ob
         TRY(decode_check(arena, kind, fresh, change->validation, &call->warnings));
 
     struct slice wanted = json_text(JSON_AT(fresh, "metadata", "resourceVersion"));
+    uint64_t number;
+    if (wanted.len && !slice_to_u64(wanted, UINT64_MAX, &number))
+        return status_plain_500("strconv.ParseUint: parsing \"%.*s\": invalid syntax", SLICE_ARG(wanted));
     if (wanted.len && !slice_eq(wanted, S("0")) && !slice_eq(wanted, json_text(JSON_AT(live, "metadata", "resourceVersion"))))
         return status_conflict_version(kind, call->name);
+    TRY(check_uid(change, live, fresh));
     if (slice_eq(call->subresource, S("finalize")))
         return finalize_namespace(arena, object, fresh);
 
@@ -200,6 +239,7 @@ struct err *rest_update(struct api_call *call)
     struct decode_input input = {.kind = call->kind, .warnings = &call->warnings};
     struct change change = {.call = call};
     struct json *body;
+    TRY(check_manager(call, "UpdateOptions"));
     TRY(call_dry_run(call, "UpdateOptions", &change.dry_run));
     TRY(field_validation_parse(call_query(call, "fieldValidation"), "UpdateOptions", &input.validation));
     input.content_type = http_header_get(call->http->headers, S("Content-Type"));
@@ -220,6 +260,10 @@ static struct err *apply_create(struct registry_tx *tx, struct change *change)
     struct api_call *call = change->call;
     struct arena *arena = registry_tx_arena(tx);
     struct json *object;
+    struct slice uid = json_text(JSON_AT(change->apply_body, "metadata", "uid"));
+    if (uid.len)
+        return status_conflict(call->kind, call->name, "uid mismatch: the provided object specified uid %.*s, and no existing object was found",
+                               SLICE_ARG(uid));
     TRY(prepare(call, arena, change->applied_result, &object));
     TRY(admit_namespace(tx, call->kind, call->namespace_name, call->name));
     TRY(registry_tx_create(tx, call_stored_resource(call->kind), object, &change->ret_object));
@@ -277,6 +321,7 @@ static struct err *check_may_create(struct api_call *call)
 struct err *rest_patch(struct api_call *call)
 {
     struct change change = {.call = call};
+    TRY(check_manager(call, "PatchOptions"));
     TRY(call_dry_run(call, "PatchOptions", &change.dry_run));
     TRY(patch_type_parse(http_header_get(call->http->headers, S("Content-Type")), &change.patch_type));
     TRY(field_validation_parse(call_query(call, "fieldValidation"), "PatchOptions", &change.validation));
@@ -333,11 +378,12 @@ struct err *delete_options_parse(struct api_call *call, struct delete_options *r
     struct delete_options parsed = {0};
     TRY(call_body(call, &body));
     TRY(decode_delete_options(call->arena, http_header_get(call->http->headers, S("Content-Type")), body, &options));
+    bool asked = call_query(call, "gracePeriodSeconds").len || json_get(options, S("gracePeriodSeconds"));
     TRY(call_query_i64(call, "gracePeriodSeconds", -1, &parsed.grace_seconds));
     TRY(call_dry_run(call, "DeleteOptions", ret_dry_run));
     if (json_get(options, S("gracePeriodSeconds")))
         parsed.grace_seconds = json_get_i64(options, "gracePeriodSeconds", -1);
-    if (parsed.grace_seconds < -1)
+    if (asked && parsed.grace_seconds < 0)
         parsed.grace_seconds = 1;
     struct slice policy = json_get_text(options, "propagationPolicy");
     if (!policy.len)

@@ -128,15 +128,15 @@ TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 JWT = re.compile(r"\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+")
 AGE_COLUMNS = ("Age", "Last Seen", "First Seen", "Duration", "AGE", "DURATION")
 SUBST = [
-    (re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----\s*"), "{pem}"),
+    (re.compile(r"(-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----\s*)+"), "{pem}"),
     (re.compile(r"kube-api-access-[a-z0-9]{5}\b"), "kube-api-access-{rand5}"),
     (re.compile(re.escape(tempfile.gettempdir()) + r"/(LIVE|MERGED)-\d+"), r"{TMP}/\1"),
     (re.compile(re.escape(tempfile.gettempdir()) + r"/kc(?:ap|ache)-[a-z0-9_]+"), "{TMP}"),
     (re.compile(r"\bE\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ "), "E{klog} "),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000"), "{date}"),
     (re.compile(r"default-scheduler-[\w.-]+"), "default-scheduler-{host}"),
-    (re.compile(r"\b10\.96\.\d{1,3}\.\d{1,3}\b(?!/)"), "{clusterIP}"),
-    (re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}"), r"\1:{port}"),
+    (re.compile(r"\b(10\.96\.\d{1,3}|127\.\d{1,3}\.2[45]\d)\.\d{1,3}\b(?!/)"), "{clusterIP}"),
+    (re.compile(r"(127\.\d+\.0\.1|localhost):\d{4,5}"), "127.0.0.1:{port}"),
     (re.compile(r"(?<=\.)1[0-9a-f]{15}\b"), "{hex16}"),
     (re.compile(r"(?<=resourceVersion=)\d+"), "{rv}"),
     (re.compile(r"(?<=resourceVersion: )\"?\d+\"?"), "{rv}"),
