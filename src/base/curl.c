@@ -230,7 +230,8 @@ static struct curl_slist *header_list(const struct curl_call *call)
     return list;
 }
 
-static void handle_prepare(struct curl_pool *pool, struct handle *handle, struct transfer *transfer, struct curl_slist *headers)
+static void handle_prepare(struct curl_pool *pool, struct handle *handle, struct transfer *transfer,
+                           struct curl_slist *headers)
 {
     CURL *easy = handle->easy;
     const struct curl_call *call = transfer->call;
@@ -245,7 +246,8 @@ static void handle_prepare(struct curl_pool *pool, struct handle *handle, struct
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 30L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(pool->connect_timeout_ms ? pool->connect_timeout_ms : 5000));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)(pool->connect_timeout_ms ? pool->connect_timeout_ms : 5000));
     if (call->timeout_ms > 0)
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
     if (url_is_loopback(call->url))
@@ -293,7 +295,8 @@ static struct err *transfer_run(struct handle *handle, struct transfer *transfer
     CURLcode result = message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_OK;
     if (result == CURLE_OK)
         return NULL;
-    enum err_kind kind = result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL ? ERR_INVALID : ERR_UNAVAILABLE;
+    enum err_kind kind =
+        result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL ? ERR_INVALID : ERR_UNAVAILABLE;
     return err_new(kind, "%.*s: %s", SLICE_ARG(shown), error_text[0] ? error_text : curl_easy_strerror(result));
 }
 

@@ -1,15 +1,16 @@
-/* curl: libcurl behind one blocking call. A pool keeps handles with their live connections; any thread may call, each call
- * takes a handle for its time. http and https only, no redirects, no signals, no cookies, HTTP/1.1. For http/client.c. */
+/* curl: libcurl behind one blocking call. A pool keeps handles with their live connections; any thread may call, each
+ * call takes a handle for its time. http and https only, no redirects, no signals, no cookies, HTTP/1.1. For
+ * http/client.c. */
 #pragma once
 #include "base/err.h"
 
 struct curl_pool;
 
 struct curl_pool_options {
-    const char *ca_path;                            /* NULL and no ca_pem: the system's */
-    const char *client_cert_path, *client_key_path; /* both or none */
+    const char *ca_path;                                  /* NULL and no ca_pem: the system's */
+    const char *client_cert_path, *client_key_path;       /* both or none */
     struct slice ca_pem, client_cert_pem, client_key_pem; /* instead of the paths; copied */
-    bool skip_verify;                               /* the server's certificate is not looked at */
+    bool skip_verify;                                     /* the server's certificate is not looked at */
     int connect_timeout_ms;
 };
 
@@ -20,9 +21,9 @@ struct curl_call {
     const char *method, *url;
     const char *const *header_lines; /* "Name: value"; an empty value as "Name;" */
     size_t header_count;
-    struct slice body; /* absent: none (but PUT, POST and PATCH say Content-Length: 0) */
-    int timeout_ms;    /* of the whole call; > 0 unless silence_ms is used */
-    int silence_ms;    /* longest time without a byte, 0: no such limit */
+    struct slice body;         /* absent: none (but PUT, POST and PATCH say Content-Length: 0) */
+    int timeout_ms;            /* of the whole call; > 0 unless silence_ms is used */
+    int silence_ms;            /* longest time without a byte, 0: no such limit */
     const volatile bool *stop; /* may be NULL; looked at at least every 200 ms */
     /* All answers' head lines without the line's end, beginning with the status line "HTTP/1.1 200 OK" (also of interim
      * ones), then the body. An error returned ends the call with it. */

@@ -1,4 +1,5 @@
-/* tls: see tls.h. Errors of one session never touch another: OpenSSL's per-thread error queue is cleared around each call. */
+/* tls: see tls.h. Errors of one session never touch another: OpenSSL's per-thread error queue is cleared around each
+ * call. */
 #include "base/tls.h"
 #include "base/arena.h"
 #include "base/strbuf.h"
@@ -30,8 +31,8 @@ static struct err *file_err(const char *what, const char *path)
     return err_new(ERR_INVALID, "TLS: %s %s cannot be used: %s", what, path, openssl_reason());
 }
 
-/* Certificates are for proving who a client is, and a server that gets none still serves (as anonymous); one that does not
- * verify ends the handshake: that is OpenSSL's rule for SSL_VERIFY_PEER without FAIL_IF_NO_PEER_CERT. */
+/* Certificates are for proving who a client is, and a server that gets none still serves (as anonymous); one that does
+ * not verify ends the handshake: that is OpenSSL's rule for SSL_VERIFY_PEER without FAIL_IF_NO_PEER_CERT. */
 static struct err *context_load(SSL_CTX *ctx, const struct tls_context_options *options)
 {
     if (SSL_CTX_use_certificate_chain_file(ctx, options->cert_path) != 1)
@@ -53,7 +54,8 @@ static struct err *context_load(SSL_CTX *ctx, const struct tls_context_options *
 }
 
 /* HTTP/1.1 is all we speak: a client that offers only h2 gets no ALPN answer and may decide itself. */
-static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len, void *arg)
+static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+                       unsigned in_len, void *arg)
 {
     static const unsigned char http11[] = "\x08http/1.1";
     unsigned char *chosen;
@@ -70,9 +72,11 @@ struct err *tls_context_new(const struct tls_context_options *options, struct tl
     if (!ctx)
         return err_new(ERR_INTERNAL, "TLS: no context: %s", openssl_reason());
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
     /* RELEASE_BUFFERS: an idle connection gives its 34 KiB back. */
-    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(ctx,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_alpn_select_cb(ctx, alpn_choose, NULL);
     static const unsigned char id[] = "ember";
     SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);

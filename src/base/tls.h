@@ -9,7 +9,7 @@ struct tls_session;
 
 struct tls_context_options {
     const char *cert_path, *key_path; /* PEM; cert_path may hold the chain */
-    const char *client_ca_path;       /* PEM; clients may (need not) show a certificate signed by it. NULL: none asked for */
+    const char *client_ca_path; /* PEM; clients may (need not) show a certificate signed by it. NULL: none asked for */
 };
 
 /* ERR_NOT_FOUND / ERR_INVALID: a file is missing or is not what it should be (message names it). */
@@ -32,8 +32,9 @@ enum tls_result tls_handshake(struct tls_session *session);
 enum tls_result tls_read(struct tls_session *session, void *buf, size_t cap, size_t *ret_len);
 /* May take a part; cap of one call is what it likes. */
 enum tls_result tls_write(struct tls_session *session, const void *data, size_t len, size_t *ret_len);
-bool tls_pending(const struct tls_session *session); /* decrypted or buffered bytes are there without the socket being readable */
-void tls_shutdown(struct tls_session *session);      /* sends close_notify if it fits; never blocks */
+bool tls_pending(
+    const struct tls_session *session); /* decrypted or buffered bytes are there without the socket being readable */
+void tls_shutdown(struct tls_session *session); /* sends close_notify if it fits; never blocks */
 
 /* Subject of the verified client certificate; false when there is none. Organizations are joined by '\n'. A certificate
  * with NUL or a line feed inside a name is treated as none. */

@@ -1,5 +1,5 @@
-/* yaml: libyaml's events become json nodes; scalars are resolved by Kubernetes' rules (gopkg.in/yaml.v2 resolve.go behind
- * sigs.k8s.io/yaml). */
+/* yaml: libyaml's events become json nodes; scalars are resolved by Kubernetes' rules (gopkg.in/yaml.v2 resolve.go
+ * behind sigs.k8s.io/yaml). */
 #include "base/yaml.h"
 #include "base/arena.h"
 #include "base/encode.h"
@@ -34,7 +34,8 @@ static struct err *reader_read_node(struct reader *reader, yaml_event_t *event, 
 static struct err *reader_fail(struct reader *reader)
 {
     const yaml_parser_t *p = &reader->parser;
-    return err_new(ERR_INVALID, "yaml: line %zu: %s", p->problem_mark.line + 1, p->problem ? p->problem : "cannot be read");
+    return err_new(ERR_INVALID, "yaml: line %zu: %s", p->problem_mark.line + 1,
+                   p->problem ? p->problem : "cannot be read");
 }
 
 static struct err *reader_next(struct reader *reader, yaml_event_t *ret_event)
@@ -67,9 +68,10 @@ static bool word_in(struct slice text, const char *const *words)
 }
 
 static const char *const true_words[] = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL};
-static const char *const false_words[] = {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", NULL};
+static const char *const false_words[] = {"n",     "N",     "no",  "No",  "NO",  "false",
+                                          "False", "FALSE", "off", "Off", "OFF", NULL};
 static const char *const null_words[] = {"", "~", "null", "Null", "NULL", NULL};
-static const char *const not_finite_words[] = {".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF",  "+.inf",
+static const char *const not_finite_words[] = {".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF", "+.inf",
                                                "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", NULL};
 
 /* Go's ParseInt(text, 0, 64): optional sign, then 0x, 0b, 0o or a leading 0 (octal), else decimal. */
@@ -93,7 +95,8 @@ static bool integer_parse(struct slice text, bool *ret_negative, uint64_t *ret_m
                          : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
                          : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
                                                 : 99;
-        if (digit >= base || __builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, digit, &value))
+        if (digit >= base || __builtin_mul_overflow(value, base, &value) ||
+            __builtin_add_overflow(value, digit, &value))
             return false;
     }
     if (negative && value > (uint64_t)INT64_MAX + 1)
@@ -144,9 +147,9 @@ static struct slice float_literal(struct arena *arena, struct slice text)
         whole_at++;
         whole--;
     }
-    return slice_fmt(arena, "%s%.*s%s%.*s%.*s", negative ? "-" : "", whole ? (int)whole : 1, whole ? text.ptr + whole_at : "0",
-                     fraction ? "." : "", (int)fraction, fraction ? text.ptr + fraction_at : "", (int)(text.len - exponent_at),
-                     text.ptr + exponent_at);
+    return slice_fmt(arena, "%s%.*s%s%.*s%.*s", negative ? "-" : "", whole ? (int)whole : 1,
+                     whole ? text.ptr + whole_at : "0", fraction ? "." : "", (int)fraction,
+                     fraction ? text.ptr + fraction_at : "", (int)(text.len - exponent_at), text.ptr + exponent_at);
 }
 
 static struct slice without_underscores(struct arena *arena, struct slice text)
@@ -207,7 +210,8 @@ static struct err *scalar_read(struct reader *reader, const yaml_event_t *event,
         *ret_node = json_string(reader->arena, bytes);
         return NULL;
     }
-    bool wants_type = known && (!strcmp(known, "int") || !strcmp(known, "float") || !strcmp(known, "bool") || !strcmp(known, "null"));
+    bool wants_type =
+        known && (!strcmp(known, "int") || !strcmp(known, "float") || !strcmp(known, "bool") || !strcmp(known, "null"));
     if ((tag && !wants_type) || (!tag && !plain)) {
         *ret_node = json_string(reader->arena, text);
         return NULL;
@@ -215,7 +219,7 @@ static struct err *scalar_read(struct reader *reader, const yaml_event_t *event,
     struct json *node = scalar_resolve(reader->arena, text);
     if (!node)
         return err_new(ERR_INVALID, "yaml: line %zu: %.*s is not a finite number", line, SLICE_ARG(text));
-    enum json_type type = !known                    ? node->type
+    enum json_type type = !known                   ? node->type
                           : !strcmp(known, "bool") ? JSON_BOOL
                           : !strcmp(known, "null") ? JSON_NULL
                                                    : JSON_NUMBER;
@@ -306,7 +310,8 @@ static struct err *members_merge(struct reader *reader, const struct json *sourc
     for (size_t i = count; i-- > 0;) {
         const struct json *item = json_item(source, i);
         if (!json_is(item, JSON_OBJECT))
-            return err_new(ERR_INVALID, "yaml: line %zu: map merge requires map or sequence of maps as the value", line);
+            return err_new(ERR_INVALID, "yaml: line %zu: map merge requires map or sequence of maps as the value",
+                           line);
         TRY(members_merge(reader, item, line, merged));
     }
     return NULL;
@@ -352,7 +357,8 @@ static struct err *mapping_read(struct reader *reader, int depth, struct json *o
         }
         size_t line = event.start_mark.line + 1;
         bool is_merge = event.type == YAML_SCALAR_EVENT && event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-                        !event.data.scalar.tag && event.data.scalar.length == 2 && !memcmp(event.data.scalar.value, "<<", 2);
+                        !event.data.scalar.tag && event.data.scalar.length == 2 &&
+                        !memcmp(event.data.scalar.value, "<<", 2);
         struct json *key, *value;
         TRY(reader_read_node(reader, &event, depth, &key));
         TRY(reader_next(reader, &event));
@@ -403,7 +409,8 @@ static struct err *alias_read(struct reader *reader, const yaml_event_t *event, 
         if (slice_eq(a->name, name))
             return alias_copy(reader, a->value, ret_node);
     }
-    return err_new(ERR_INVALID, "yaml: line %zu: unknown anchor '%.*s' referenced", event->start_mark.line + 1, SLICE_ARG(name));
+    return err_new(ERR_INVALID, "yaml: line %zu: unknown anchor '%.*s' referenced", event->start_mark.line + 1,
+                   SLICE_ARG(name));
 }
 
 /* Takes the event over. depth: of the parent. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+/* clang-format off */
 static const struct {
     const char *yaml, *json; /* json NULL: refused */
 } cases[] = {
@@ -44,6 +45,7 @@ static const struct {
     {"a: \"\\u00e9\"", "{\"a\":\"\xc3\xa9\"}"},
     {"a: \xff", NULL},
 };
+/* clang-format on */
 
 static void test_scalars_keys_and_collections_are_read_as_kubernetes_reads_them(void **state)
 {

@@ -56,8 +56,8 @@ static struct err *receive_head_line(void *ctx, struct slice line)
     struct slice name, value;
     if (receiver->header_count == MAX_ANSWER_HEADERS || !slice_split(line, ':', &name, &value))
         return NULL;
-    receiver->headers[receiver->header_count++] =
-        (struct http_header){.name = slice_dup(receiver->arena, name), .value = slice_dup(receiver->arena, slice_trim(value))};
+    receiver->headers[receiver->header_count++] = (struct http_header){
+        .name = slice_dup(receiver->arena, name), .value = slice_dup(receiver->arena, slice_trim(value))};
     return NULL;
 }
 
@@ -114,7 +114,7 @@ struct err *http_client_call(struct http_client *client, struct arena *arena, co
                                                           .header_lines = lines,
                                                           .header_count = call->header_count,
                                                           .body = call->body,
-                                                          .timeout_ms = call->sink           ? 0
+                                                          .timeout_ms = call->sink         ? 0
                                                                         : call->timeout_ms ? call->timeout_ms
                                                                                            : DEFAULT_TIMEOUT_MS,
                                                           .silence_ms = call->sink ? call->timeout_ms : 0,

@@ -3,10 +3,10 @@
 #include "base/arena.h"
 #include <string.h>
 
-#define REFUSE(status, why)                                                                                                    \
-    do {                                                                                                                       \
-        *ret_why = (why);                                                                                                      \
-        return (status);                                                                                                       \
+#define REFUSE(status, why) \
+    do {                    \
+        *ret_why = (why);   \
+        return (status);    \
     } while (0)
 
 static bool is_token_char(char c)
@@ -114,7 +114,8 @@ static int parse_target(struct http_head *head, struct slice *ret_authority, con
     return 0;
 }
 
-static int parse_request_line(struct slice line, struct http_head *head, struct slice *ret_authority, const char **ret_why)
+static int parse_request_line(struct slice line, struct http_head *head, struct slice *ret_authority,
+                              const char **ret_why)
 {
     struct slice rest;
     if (!slice_split(line, ' ', &head->method, &rest) || !is_token(head->method) || head->method.len > 32)
@@ -129,8 +130,8 @@ static int parse_request_line(struct slice line, struct http_head *head, struct 
         head->minor_version = 1;
     else if (slice_eq(version, S("HTTP/1.0")))
         head->minor_version = 0;
-    else if (version.len == 8 && slice_starts_with(version, S("HTTP/")) && version.ptr[6] == '.' && version.ptr[5] >= '0' &&
-             version.ptr[5] <= '9' && version.ptr[7] >= '0' && version.ptr[7] <= '9')
+    else if (version.len == 8 && slice_starts_with(version, S("HTTP/")) && version.ptr[6] == '.' &&
+             version.ptr[5] >= '0' && version.ptr[5] <= '9' && version.ptr[7] >= '0' && version.ptr[7] <= '9')
         REFUSE(505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
     else
         REFUSE(400, "the request line's version is none");
@@ -179,7 +180,8 @@ static int note_content_length(struct http_head *head, struct slice value, const
     return 0;
 }
 
-static int note_header(struct http_head *head, struct seen *seen, const struct http_header *header, const char **ret_why)
+static int note_header(struct http_head *head, struct seen *seen, const struct http_header *header,
+                       const char **ret_why)
 {
     struct slice name = header->name, value = header->value;
     if (slice_eq_nocase(name, S("Content-Length")))
@@ -293,7 +295,10 @@ enum {
 
 static int hex_value(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* The state after this byte of framing; CHUNKS_FAILED when it may not stand here. */
@@ -343,7 +348,8 @@ static int chunk_byte(struct http_chunks *chunks, char c)
     return CHUNKS_FAILED;
 }
 
-enum http_chunks_result http_chunks_next(struct http_chunks *chunks, struct slice bytes, size_t *ret_used, struct slice *ret_data)
+enum http_chunks_result http_chunks_next(struct http_chunks *chunks, struct slice bytes, size_t *ret_used,
+                                         struct slice *ret_data)
 {
     size_t i = 0;
     *ret_data = SLICE_NONE;

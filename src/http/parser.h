@@ -1,6 +1,6 @@
-/* parser: the strict reader of HTTP/1.1 request heads (RFC 9112) and of chunked bodies. Pure: bytes in, slices out; any thread.
- * It is strict because whatever stands in front of us may read a sloppy head otherwise than we do: every form that two
- * readers could frame differently is refused, never repaired. */
+/* parser: the strict reader of HTTP/1.1 request heads (RFC 9112) and of chunked bodies. Pure: bytes in, slices out; any
+ * thread. It is strict because whatever stands in front of us may read a sloppy head otherwise than we do: every form
+ * that two readers could frame differently is refused, never repaired. */
 #pragma once
 #include "http/message.h"
 
@@ -43,5 +43,7 @@ struct http_chunks {
     unsigned line_bytes; /* of this trailer line */
 };
 enum http_chunks_result { HTTP_CHUNKS_MORE, HTTP_CHUNKS_DATA, HTTP_CHUNKS_END, HTTP_CHUNKS_BROKEN };
-/* Eats bytes from the front: *ret_used of them. DATA: *ret_data are some body bytes (inside the given ones). MORE: all was used. */
-enum http_chunks_result http_chunks_next(struct http_chunks *chunks, struct slice bytes, size_t *ret_used, struct slice *ret_data);
+/* Eats bytes from the front: *ret_used of them. DATA: *ret_data are some body bytes (inside the given ones). MORE: all
+ * was used. */
+enum http_chunks_result http_chunks_next(struct http_chunks *chunks, struct slice bytes, size_t *ret_used,
+                                         struct slice *ret_data);

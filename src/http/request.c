@@ -34,7 +34,8 @@ static struct err *body_read_wire(struct http_request *request, void *buf, size_
     return NULL;
 }
 
-static struct err *body_read_counted(struct http_request *request, void *buf, size_t cap, int timeout_ms, size_t *ret_len)
+static struct err *body_read_counted(struct http_request *request, void *buf, size_t cap, int timeout_ms,
+                                     size_t *ret_len)
 {
     struct exchange *exchange = &request_connection(request)->exchange;
     if (cap > (uint64_t)exchange->body_left)
@@ -45,7 +46,8 @@ static struct err *body_read_counted(struct http_request *request, void *buf, si
     return NULL;
 }
 
-static struct err *body_read_chunked(struct http_request *request, char *buf, size_t cap, int timeout_ms, size_t *ret_len)
+static struct err *body_read_chunked(struct http_request *request, char *buf, size_t cap, int timeout_ms,
+                                     size_t *ret_len)
 {
     struct connection *connection = request_connection(request);
     struct exchange *exchange = &connection->exchange;
@@ -108,7 +110,8 @@ struct err *http_body_read_all(struct http_request *request, size_t max_bytes, s
         return err_new(ERR_LIMIT, "the request's body is larger than %zu bytes", max_bytes);
     struct strbuf body = STRBUF_ARENA(request->arena);
     if (request->content_length > 0)
-        strbuf_reserve(&body, (size_t)request->content_length < 1024 * 1024 ? (size_t)request->content_length : 1024 * 1024);
+        strbuf_reserve(&body,
+                       (size_t)request->content_length < 1024 * 1024 ? (size_t)request->content_length : 1024 * 1024);
     for (;;) {
         char buf[READ_BYTES];
         size_t n;
@@ -171,7 +174,8 @@ static void request_fill(struct http_request *request, struct connection *connec
     request->chunked = head->chunked;
     request->head_only = slice_eq(head->method, S("HEAD"));
     if (connection->tls && connection->server->options.client_ca_path &&
-        !tls_peer_subject(connection->tls, request->arena, &request->client_common_name, &request->client_organizations))
+        !tls_peer_subject(connection->tls, request->arena, &request->client_common_name,
+                          &request->client_organizations))
         request->client_common_name = request->client_organizations = SLICE_NONE;
 }
 
@@ -223,7 +227,8 @@ void request_run(struct connection *connection)
     connection->exchange = (struct exchange){.body_done = true, .answer_left = -1};
     if (connection->refuse_status) {
         respond_refusal(&request, connection->refuse_status,
-                        connection->refuse_status == 408 ? "the head did not arrive in time" : "the head is malformed or too large");
+                        connection->refuse_status == 408 ? "the head did not arrive in time"
+                                                         : "the head is malformed or too large");
     } else {
         struct slice head = slice_dup(arena, slice_of(connection->in.ptr, connection->head_len));
         strbuf_consume(&connection->in, connection->head_len);

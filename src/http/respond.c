@@ -26,8 +26,8 @@ static bool headers_are_clean(const struct http_header *headers, size_t count)
     return true;
 }
 
-/* May the connection serve another request after this answer? Looked at when the head is written, since it says so. A body
- * that is not read yet is drained after the answer only if that is sure to be little. */
+/* May the connection serve another request after this answer? Looked at when the head is written, since it says so. A
+ * body that is not read yet is drained after the answer only if that is sure to be little. */
 static bool may_keep_alive(struct http_request *request)
 {
     struct connection *connection = request_connection(request);
@@ -81,7 +81,8 @@ static struct err *write_or_break(struct http_request *request, struct slice dat
     return e;
 }
 
-void http_respond(struct http_request *request, int status, const struct http_header *headers, size_t header_count, struct slice body)
+void http_respond(struct http_request *request, int status, const struct http_header *headers, size_t header_count,
+                  struct slice body)
 {
     struct exchange *exchange = &request_connection(request)->exchange;
     if (exchange->answer != ANSWER_NONE)
@@ -112,8 +113,8 @@ void respond_refusal(struct http_request *request, int status, const char *why)
     http_respond(request, status, &(struct http_header){S("Content-Type"), S("text/plain; charset=utf-8")}, 1, body);
 }
 
-struct err *http_respond_begin(struct http_request *request, int status, const struct http_header *headers, size_t header_count,
-                               int64_t content_length)
+struct err *http_respond_begin(struct http_request *request, int status, const struct http_header *headers,
+                               size_t header_count, int64_t content_length)
 {
     struct exchange *exchange = &request_connection(request)->exchange;
     if (exchange->answer != ANSWER_NONE)
@@ -202,8 +203,8 @@ bool http_responded(const struct http_request *request)
     return request_connection(request)->exchange.answer != ANSWER_NONE || request_connection(request)->stream;
 }
 
-struct http_stream *http_detach(struct http_request *request, int status, const struct http_header *headers, size_t header_count,
-                                void (*closed)(void *owner), void *owner)
+struct http_stream *http_detach(struct http_request *request, int status, const struct http_header *headers,
+                                size_t header_count, void (*closed)(void *owner), void *owner)
 {
     struct connection *connection = request_connection(request);
     struct exchange *exchange = &connection->exchange;

@@ -1,5 +1,5 @@
-/* server: start, stop, and the workers. The work itself is in waiter.c (waiting), request.c and respond.c (one request),
- * stream.c (answers that outlive their handler), parser.c (bytes). */
+/* server: start, stop, and the workers. The work itself is in waiter.c (waiting), request.c and respond.c (one
+ * request), stream.c (answers that outlive their handler), parser.c (bytes). */
 #include "http/server_internal.h"
 #include "base/fd.h"
 #include <arpa/inet.h>
@@ -43,7 +43,8 @@ static struct connection *queue_pop(struct connection_queue *queue)
 
 static void *worker_main(void *arg);
 
-/* Our threads take no signals: the daemon's signal thread does; and a write to a closed connection is an error, not SIGPIPE. */
+/* Our threads take no signals: the daemon's signal thread does; and a write to a closed connection is an error, not
+ * SIGPIPE. */
 static int thread_start(pthread_t *ret_thread, const pthread_attr_t *attributes, void *(*body)(void *), void *arg)
 {
     sigset_t all, before;
@@ -76,7 +77,8 @@ static int working_workers(const struct http_server *server)
 
 static void spawn_if_needed(struct http_server *server)
 {
-    /* An idle worker that was woken but did not run yet is still counted as idle, and its connection as ready: so compare. */
+    /* An idle worker that was woken but did not run yet is still counted as idle, and its connection as ready: so
+     * compare. */
     if (server->ready_count > server->idle_workers && server->worker_count < WORKERS_MAX &&
         working_workers(server) < (int)server->options.worker_count)
         (void)worker_spawn(server);
@@ -122,7 +124,8 @@ static void *worker_main(void *arg)
     struct http_server *server = arg;
     pthread_mutex_lock(&server->lock);
     for (;;) {
-        while (!server->ready.first && !server->quitting && working_workers(server) <= (int)server->options.worker_count) {
+        while (!server->ready.first && !server->quitting &&
+               working_workers(server) <= (int)server->options.worker_count) {
             server->idle_workers++;
             pthread_cond_wait(&server->ready_cond, &server->lock);
             server->idle_workers--;
@@ -155,7 +158,8 @@ static void workers_stop(struct http_server *server)
 
 /* ---- start ---- */
 
-static struct err *address_parse(const struct http_server_options *options, struct connection *ret_address, socklen_t *ret_len)
+static struct err *address_parse(const struct http_server_options *options, struct connection *ret_address,
+                                 socklen_t *ret_len)
 {
     struct connection address = {0};
     if (inet_pton(AF_INET, options->address, &address.peer.v4.sin_addr) == 1) {
@@ -186,9 +190,10 @@ static struct err *listener_open(struct http_server *server)
     (void)setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(server->listen_fd, &address.peer.any, len) < 0 || listen(server->listen_fd, LISTEN_BACKLOG) < 0) {
         if (errno == EADDRINUSE)
-            return err_new(ERR_CONFLICT,
-                           "another program listens on %s port %u already: stop it (ss -ltnp shows it) or choose another port",
-                           options->address, options->port);
+            return err_new(
+                ERR_CONFLICT,
+                "another program listens on %s port %u already: stop it (ss -ltnp shows it) or choose another port",
+                options->address, options->port);
         return err_errno(errno, "while listening on %s port %u", options->address, options->port);
     }
     len = sizeof(address.peer);

@@ -1,7 +1,8 @@
 /* server_internal: what the server's files share. Who may touch what:
- * - a connection belongs to the waiter thread, but between waiter_dispatch and server_return to the one worker that runs it;
- * - server.lock guards the fields listed under it and nothing else; stream.lock guards a stream's; never take both but in the
- *   order stream.lock, server.lock;
+ * - a connection belongs to the waiter thread, but between waiter_dispatch and server_return to the one worker that
+ * runs it;
+ * - server.lock guards the fields listed under it and nothing else; stream.lock guards a stream's; never take both but
+ * in the order stream.lock, server.lock;
  * - only the waiter closes connections. */
 #pragma once
 #include "base/arena.h"
@@ -21,8 +22,9 @@ enum {
     BODY_IDLE_TIMEOUT_MS = 60 * 1000,
     WRITE_TIMEOUT_MS = 60 * 1000,
     DRAIN_TIMEOUT_MS = 1000,
-    DRAIN_MAX_BYTES = 64 * 1024,       /* of a body, to keep the connection */
-    LINGER_MAX_BYTES = 1024 * 1024,    /* before closing: unread bytes in the kernel would make it a reset that eats the answer */
+    DRAIN_MAX_BYTES = 64 * 1024, /* of a body, to keep the connection */
+    LINGER_MAX_BYTES =
+        1024 * 1024, /* before closing: unread bytes in the kernel would make it a reset that eats the answer */
     STREAM_QUEUE_MAX_BYTES = 16 * 1024 * 1024,
     READ_BYTES = 16 * 1024,
 };
@@ -44,16 +46,16 @@ enum answer_state { ANSWER_NONE, ANSWER_BEGUN, ANSWER_DONE };
 /* The request under way. Worker only. */
 struct exchange {
     struct http_head head;
-    bool continue_due;  /* the client waits for 100 Continue */
+    bool continue_due; /* the client waits for 100 Continue */
     bool body_done, body_failed;
-    int64_t body_left;  /* with a Content-Length */
+    int64_t body_left; /* with a Content-Length */
     struct http_chunks chunks;
     enum answer_state answer;
-    bool bodyless;      /* HEAD, 204, 304: body bytes are left out */
+    bool bodyless; /* HEAD, 204, 304: body bytes are left out */
     bool answer_chunked;
     int64_t answer_left; /* with a Content-Length; -1: none */
-    bool keep_alive;    /* what the answer's head promised */
-    bool broken;        /* the connection is of no more use */
+    bool keep_alive;     /* what the answer's head promised */
+    bool broken;         /* the connection is of no more use */
 };
 
 struct connection {
@@ -66,12 +68,12 @@ struct connection {
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
     } peer;
-    struct strbuf in; /* received, not yet used */
-    size_t scanned;   /* of in, by http_head_scan */
-    size_t head_len;  /* set at dispatch */
+    struct strbuf in;  /* received, not yet used */
+    size_t scanned;    /* of in, by http_head_scan */
+    size_t head_len;   /* set at dispatch */
     int refuse_status; /* set at dispatch: answer this instead of running the handler */
     size_t drained_bytes;
-    bool want_write;  /* stream: the socket was full */
+    bool want_write; /* stream: the socket was full */
     /* waiter */
     enum wait_phase phase;
     struct connection *prev, *next;
@@ -105,8 +107,8 @@ struct http_server {
     int ready_count;
     struct http_stream *dirty; /* streams with something new to send */
     int worker_count, idle_workers, waiting_workers;
-    bool quitting;             /* workers end */
-    bool stopping;             /* atomic: no new connections, no keep-alive */
+    bool quitting; /* workers end */
+    bool stopping; /* atomic: no new connections, no keep-alive */
     int64_t stop_deadline_ms;
 };
 
@@ -129,7 +131,7 @@ struct http_stream {
     bool ending;        /* the owner gave up its side */
     bool closed_called; /* or never to be called */
     bool closed_running;
-    bool is_dirty;      /* server.lock */
+    bool is_dirty;                  /* server.lock */
     struct http_stream *dirty_next; /* server.lock */
     struct stream_block *first, *last;
     size_t queued_bytes;
@@ -140,7 +142,8 @@ enum io_result { IO_OK, IO_WAIT_READ, IO_WAIT_WRITE, IO_EOF, IO_BROKEN };
 enum io_result connection_recv(struct connection *connection, void *buf, size_t cap, size_t *ret_len);
 enum io_result connection_send(struct connection *connection, const void *data, size_t len, size_t *ret_len);
 /* Blocking, for workers: at least one byte (or *ret_len 0: end); all bytes; with their time limits. */
-struct err *connection_read(struct connection *connection, void *buf, size_t cap, int timeout_ms, size_t *ret_len) NODISCARD;
+struct err *connection_read(struct connection *connection, void *buf, size_t cap, int timeout_ms,
+                            size_t *ret_len) NODISCARD;
 struct err *connection_write(struct connection *connection, struct slice data) NODISCARD;
 struct err *connection_send_file(struct connection *connection, int fd, int64_t offset, int64_t length) NODISCARD;
 struct slice connection_peer_text(const struct connection *connection, struct arena *arena);

@@ -1,4 +1,5 @@
-/* Raw requests over a real socket: the exact answers, byte for byte but for the date, and whether the connection lives on. */
+/* Raw requests over a real socket: the exact answers, byte for byte but for the date, and whether the connection lives
+ * on. */
 #include "base/arena.h"
 #include "base/strbuf.h"
 #include "http/server.h"
@@ -15,8 +16,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* request; answers, '|' between them: "200 BODY" is the handler's, "!400 WHY" the server's refusal; open: the connection may be used
- * again. */
+/* request; answers, '|' between them: "200 BODY" is the handler's, "!400 WHY" the server's refusal; open: the
+ * connection may be used again. */
 struct raw_case {
     const char *request;
     size_t len; /* 0: strlen */
@@ -30,6 +31,7 @@ struct raw_case {
 #define X8(s) s s s s s s s s
 #define X64(s) X8(s) X8(s) X8(s) X8(s) X8(s) X8(s) X8(s) X8(s)
 
+/* clang-format off */
 static const struct raw_case cases[] = {
     /* well-formed */
     {R(GET "\r\n"), "200 GET /", true},
@@ -138,6 +140,7 @@ static const struct raw_case cases[] = {
     {R(GET X64("A: b\r\n") X8("A: b\r\n") X8("A: b\r\n") X8("A: b\r\n") X8("A: b\r\n") "C: d\r\nC: d\r\nC: d\r\nC: d\r\n\r\n"),
      "!431 there are more than 100 headers", false},
 };
+/* clang-format on */
 
 static void answer_chunks(struct http_request *request)
 {
@@ -157,12 +160,17 @@ static void handle(struct http_request *request, void *ctx)
         struct slice body;
         struct err *e = http_body_read_all(request, 1000000, &body);
         int status = !e ? 200 : e->kind == ERR_LIMIT ? 413 : 400;
-        http_respond(request, status, NULL, 0, !e ? body : e->kind == ERR_LIMIT ? S("LIMIT") : e->kind == ERR_INVALID ? S("INVALID") : S("?"));
+        http_respond(request, status, NULL, 0,
+                     !e                       ? body
+                     : e->kind == ERR_LIMIT   ? S("LIMIT")
+                     : e->kind == ERR_INVALID ? S("INVALID")
+                                              : S("?"));
         err_free(e);
     } else if (slice_eq(request->path, S("/ignore"))) {
         http_respond(request, 200, NULL, 0, S("ignored"));
     } else if (slice_eq(request->path, S("/header"))) {
-        http_respond(request, 200, NULL, 0, slice_fmt(arena, "[%.*s]", SLICE_ARG(http_header_get(request->headers, S("x-raw")))));
+        http_respond(request, 200, NULL, 0,
+                     slice_fmt(arena, "[%.*s]", SLICE_ARG(http_header_get(request->headers, S("x-raw")))));
     } else if (slice_eq(request->path, S("/204")) || slice_eq(request->path, S("/304"))) {
         http_respond(request, slice_eq(request->path, S("/204")) ? 204 : 304, NULL, 0, S("never sent"));
     } else if (slice_eq(request->path, S("/split"))) {
@@ -173,8 +181,10 @@ static void handle(struct http_request *request, void *ctx)
         http_respond(request, 200, NULL, 0, S("one"));
         http_respond(request, 200, NULL, 0, S("two"));
     } else if (!slice_eq(request->path, S("/silent"))) {
-        struct slice text = request->query.ptr ? slice_fmt(arena, "%.*s %.*s ?%.*s", SLICE_ARG(request->method), SLICE_ARG(request->path), SLICE_ARG(request->query))
-                                               : slice_fmt(arena, "%.*s %.*s", SLICE_ARG(request->method), SLICE_ARG(request->path));
+        struct slice text = request->query.ptr
+                                ? slice_fmt(arena, "%.*s %.*s ?%.*s", SLICE_ARG(request->method),
+                                            SLICE_ARG(request->path), SLICE_ARG(request->query))
+                                : slice_fmt(arena, "%.*s %.*s", SLICE_ARG(request->method), SLICE_ARG(request->path));
         http_respond(request, 200, NULL, 0, text);
     }
 }
@@ -201,12 +211,14 @@ static void expect_one(struct strbuf *out, struct slice answer, bool keep)
     strbuf_append_fmt(out, "HTTP/1.1 %d %s\r\n", (int)status, http_status_text((int)status));
     if (refusal) {
         strbuf_append(out, S("Content-Type: text/plain; charset=utf-8\r\n"));
-        int n = snprintf(refused, sizeof(refused), "%d %s: %.*s\n", (int)status, http_status_text((int)status), SLICE_ARG(body));
+        int n = snprintf(refused, sizeof(refused), "%d %s: %.*s\n", (int)status, http_status_text((int)status),
+                         SLICE_ARG(body));
         body = slice_of(refused, (size_t)n);
     }
     strbuf_append(out, S(DATE));
     if (status != 204 && status != 304)
-        strbuf_append_fmt(out, "Content-Length: %lld\r\n", head_length >= 0 ? (long long)head_length : (long long)body.len);
+        strbuf_append_fmt(out, "Content-Length: %lld\r\n",
+                          head_length >= 0 ? (long long)head_length : (long long)body.len);
     strbuf_append_cstr(out, connection);
     strbuf_append(out, body);
 }
@@ -214,7 +226,9 @@ static void expect_one(struct strbuf *out, struct slice answer, bool keep)
 static void expect_all(struct strbuf *out, const struct raw_case *c)
 {
     if (!strcmp(c->answers, "chunked ab|cde")) {
-        strbuf_append(out, S("HTTP/1.1 200 OK\r\n" DATE "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n"));
+        strbuf_append(
+            out, S("HTTP/1.1 200 OK\r\n" DATE
+                   "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n"));
         return;
     }
     if (!strcmp(c->answers, "raw abcde")) {
@@ -231,7 +245,8 @@ static void expect_all(struct strbuf *out, const struct raw_case *c)
 static int dial(const struct http_server *server)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(http_server_port(server)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(http_server_port(server)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
 }
@@ -295,7 +310,8 @@ static void check_case(const struct http_server *server, const struct raw_case *
     expect_all(&want, c);
     (void)read_answer(fd, &got, want.len);
     if (!slice_eq(strbuf_slice(&got), strbuf_slice(&want)))
-        fail_msg("%.*s\n--- gave\n%.*s\n--- not\n%.*s", (int)c->len, c->request, SLICE_ARG(strbuf_slice(&got)), SLICE_ARG(strbuf_slice(&want)));
+        fail_msg("%.*s\n--- gave\n%.*s\n--- not\n%.*s", (int)c->len, c->request, SLICE_ARG(strbuf_slice(&got)),
+                 SLICE_ARG(strbuf_slice(&want)));
     if (c->open) {
         const char probe[] = "GET /probe HTTP/1.1\r\nHost: h\r\n\r\n";
         assert_int_equal(send(fd, probe, sizeof(probe) - 1, MSG_NOSIGNAL), sizeof(probe) - 1);
@@ -314,7 +330,8 @@ static void check_case(const struct http_server *server, const struct raw_case *
 static struct http_server *start(void)
 {
     struct http_server *server;
-    struct err *e = http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = handle}, &server);
+    struct err *e =
+        http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = handle}, &server);
     assert_null(e);
     return server;
 }
@@ -343,7 +360,8 @@ static void test_heads_that_are_too_large_are_refused(void **state)
     strbuf_append(&text, S("GET /"));
     for (int i = 0; i < 70000; i++)
         strbuf_append_char(&text, 'a');
-    check_case(server, &(struct raw_case){text.ptr, text.len, "!414 the head is malformed or too large", false}, 1 << 20);
+    check_case(server, &(struct raw_case){text.ptr, text.len, "!414 the head is malformed or too large", false},
+               1 << 20);
     strbuf_truncate(&text, 40000);
     strbuf_append(&text, S(" HTTP/1.1\r\nHost: h\r\n\r\n"));
     check_case(server, &(struct raw_case){text.ptr, text.len, "!414 the request target is too long", false}, 1 << 20);
@@ -351,7 +369,8 @@ static void test_heads_that_are_too_large_are_refused(void **state)
     strbuf_append(&text, S(GET "X: "));
     for (int i = 0; i < 70000; i++)
         strbuf_append_char(&text, 'a');
-    check_case(server, &(struct raw_case){text.ptr, text.len, "!431 the head is malformed or too large", false}, 1 << 20);
+    check_case(server, &(struct raw_case){text.ptr, text.len, "!431 the head is malformed or too large", false},
+               1 << 20);
     strbuf_truncate(&text, 60000);
     strbuf_append(&text, S("\r\n\r\n"));
     check_case(server, &(struct raw_case){text.ptr, text.len, "200 GET /", true}, 1 << 20);

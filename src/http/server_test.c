@@ -1,4 +1,5 @@
-/* The server's behaviour over time: waiting clients, streams, stopping, TLS, many connections; and the client against it. */
+/* The server's behaviour over time: waiting clients, streams, stopping, TLS, many connections; and the client against
+ * it. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -80,8 +81,9 @@ static void handle(struct http_request *request, void *ctx)
     } else if (slice_eq(request->path, S("/file"))) {
         handle_file(request);
     } else if (slice_eq(request->path, S("/who"))) {
-        http_respond(request, 200, NULL, 0, slice_fmt(request->arena, "%s [%.*s] [%.*s]", request->client_common_name.ptr ? "known" : "nobody",
-                                                     SLICE_ARG(request->client_common_name), SLICE_ARG(request->client_organizations)));
+        http_respond(request, 200, NULL, 0,
+                     slice_fmt(request->arena, "%s [%.*s] [%.*s]", request->client_common_name.ptr ? "known" : "nobody",
+                               SLICE_ARG(request->client_common_name), SLICE_ARG(request->client_organizations)));
     } else if (slice_eq(request->path, S("/big"))) {
         size_t len = 5000000;
         char *bytes = arena_alloc(request->arena, len);
@@ -104,8 +106,14 @@ static void handle(struct http_request *request, void *ctx)
 static void fixture_start_tls(struct fixture *f, const char *cert, const char *key, const char *ca)
 {
     *f = (struct fixture){.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
-    struct err *e = http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = handle, .ctx = f, .worker_count = 2,
-                                          .tls_cert_path = cert, .tls_key_path = key, .client_ca_path = ca}, &f->server);
+    struct err *e = http_server_start(&(struct http_server_options){.address = "127.0.0.1",
+                                                                    .handler = handle,
+                                                                    .ctx = f,
+                                                                    .worker_count = 2,
+                                                                    .tls_cert_path = cert,
+                                                                    .tls_key_path = key,
+                                                                    .client_ca_path = ca},
+                                      &f->server);
     if (e)
         fail_msg("%s", e->message);
 }
@@ -141,7 +149,9 @@ static struct http_stream *fixture_stream(struct fixture *f)
 static int dial(const struct fixture *f)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(http_server_port(f->server)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(http_server_port(f->server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
 }
@@ -425,7 +435,9 @@ static void test_a_taken_port_is_a_conflict(void **state)
     struct fixture f;
     fixture_start(&f);
     struct http_server *second;
-    struct err *e = http_server_start(&(struct http_server_options){.address = "127.0.0.1", .port = http_server_port(f.server), .handler = handle}, &second);
+    struct err *e = http_server_start(
+        &(struct http_server_options){.address = "127.0.0.1", .port = http_server_port(f.server), .handler = handle},
+        &second);
     assert_non_null(e);
     assert_int_equal(e->kind, ERR_CONFLICT);
     err_free(e);
@@ -434,10 +446,15 @@ static void test_a_taken_port_is_a_conflict(void **state)
 
 /* ---- with the client ---- */
 
-static struct slice client_get(struct http_client *client, struct arena *arena, const struct fixture *f, const char *scheme, const char *path)
+static struct slice client_get(struct http_client *client, struct arena *arena, const struct fixture *f,
+                               const char *scheme, const char *path)
 {
     struct http_response response;
-    struct err *e = http_client_call(client, arena, &(struct http_call){.method = S("GET"), .url = slice_fmt(arena, "%s://127.0.0.1:%u%s", scheme, http_server_port(f->server), path)}, &response);
+    struct err *e = http_client_call(
+        client, arena,
+        &(struct http_call){.method = S("GET"),
+                            .url = slice_fmt(arena, "%s://127.0.0.1:%u%s", scheme, http_server_port(f->server), path)},
+        &response);
     if (e) {
         struct slice text = slice_fmt(arena, "error: %s", e->message);
         err_free(e);
@@ -469,23 +486,34 @@ static void test_the_client_reads_whole_answers_streams_files_and_bounds(void **
     assert_int_equal(client_get(client, arena, &f, "http", "/file").len, 300000);
     struct slice url = slice_fmt(arena, "http://127.0.0.1:%u/big", http_server_port(f.server));
     struct http_response response;
-    struct err *e = http_client_call(client, arena, &(struct http_call){.method = S("GET"), .url = url, .max_body_bytes = 1000}, &response);
+    struct err *e = http_client_call(
+        client, arena, &(struct http_call){.method = S("GET"), .url = url, .max_body_bytes = 1000}, &response);
     assert_non_null(e);
     assert_int_equal(e->kind, ERR_LIMIT);
     err_free(e);
     size_t bytes = 0;
-    assert_null(http_client_call(client, arena, &(struct http_call){.method = S("GET"), .url = url, .sink = count_bytes, .sink_ctx = &bytes}, &response));
+    assert_null(http_client_call(
+        client, arena, &(struct http_call){.method = S("GET"), .url = url, .sink = count_bytes, .sink_ctx = &bytes},
+        &response));
     assert_int_equal(bytes, 5000000);
     assert_string_equal(slice_cstr(arena, http_header_get(response.headers, S("x-kind"))), "big");
-    e = http_client_call(client, arena, &(struct http_call){.method = S("GET"), .url = url, .sink = refuse_bytes}, &response);
+    e = http_client_call(client, arena, &(struct http_call){.method = S("GET"), .url = url, .sink = refuse_bytes},
+                         &response);
     assert_non_null(e);
     assert_string_equal(e->message, "enough");
     err_free(e);
     assert_null(http_client_call(client, arena, &(struct http_call){.method = S("HEAD"), .url = url}, &response));
     assert_int_equal(response.body.len, 0);
-    assert_null(http_client_call(client, arena, &(struct http_call){.method = S("PUT"), .url = slice_fmt(arena, "http://127.0.0.1:%u/x", http_server_port(f.server)), .body = S("abc")}, &response));
+    assert_null(http_client_call(
+        client, arena,
+        &(struct http_call){.method = S("PUT"),
+                            .url = slice_fmt(arena, "http://127.0.0.1:%u/x", http_server_port(f.server)),
+                            .body = S("abc")},
+        &response));
     assert_string_equal(slice_cstr(arena, response.body), "abc");
-    e = http_client_call(client, arena, &(struct http_call){.method = S("GET"), .url = S("ftp://127.0.0.1/"), .body = S("abc")}, &response);
+    e = http_client_call(client, arena,
+                         &(struct http_call){.method = S("GET"), .url = S("ftp://127.0.0.1/"), .body = S("abc")},
+                         &response);
     assert_non_null(e);
     assert_int_equal(e->kind, ERR_INVALID);
     err_free(e);
@@ -531,7 +559,8 @@ static void test_a_client_call_ends_at_its_stop_flag_and_at_its_limits(void **st
     err_free(e);
     fixture_wait(&f, &f.closed, 2);
     http_stream_close(fixture_stream(&f));
-    e = http_client_call(client, arena, &(struct http_call){.method = S("GET"), .url = url, .timeout_ms = 300}, &response);
+    e = http_client_call(client, arena, &(struct http_call){.method = S("GET"), .url = url, .timeout_ms = 300},
+                         &response);
     assert_non_null(e);
     assert_int_equal(e->kind, ERR_UNAVAILABLE);
     err_free(e);
@@ -558,13 +587,17 @@ static void test_tls_serves_everybody_and_names_those_with_a_certificate(void **
     const struct slice organizations[] = {S("system:masters"), S("ops")};
     assert_null(x509_make_ca(arena, S("test"), &ca));
     assert_null(x509_make_ca(arena, S("other"), &other_ca));
-    assert_null(x509_make_leaf(arena, &ca, &(struct x509_leaf_options){.common_name = S("server"), .addresses = &address, .address_count = 1}, &leaf));
-    const struct x509_leaf_options user_options = {.common_name = S("alice"), .organizations = organizations, .organization_count = 2};
+    assert_null(x509_make_leaf(
+        arena, &ca, &(struct x509_leaf_options){.common_name = S("server"), .addresses = &address, .address_count = 1},
+        &leaf));
+    const struct x509_leaf_options user_options = {
+        .common_name = S("alice"), .organizations = organizations, .organization_count = 2};
     assert_null(x509_make_leaf(arena, &ca, &user_options, &user));
     assert_null(x509_make_leaf(arena, &other_ca, &user_options, &stranger));
     char *ca_path = write_pem(arena, dir, "ca", ca.cert_pem);
     struct fixture f;
-    fixture_start_tls(&f, write_pem(arena, dir, "cert", leaf.cert_pem), write_pem(arena, dir, "key", leaf.key_pem), ca_path);
+    fixture_start_tls(&f, write_pem(arena, dir, "cert", leaf.cert_pem), write_pem(arena, dir, "key", leaf.key_pem),
+                      ca_path);
 
     struct http_client *client;
     assert_null(http_client_new(&(struct http_client_options){.ca_path = ca_path}, &client));
@@ -573,16 +606,28 @@ static void test_tls_serves_everybody_and_names_those_with_a_certificate(void **
     assert_int_equal(client_get(client, arena, &f, "https", "/file").len, 300000);
     http_client_free(client);
 
-    assert_null(http_client_new(&(struct http_client_options){.ca_pem = ca.cert_pem, .client_cert_pem = user.cert_pem, .client_key_pem = user.key_pem}, &client));
-    assert_string_equal(slice_cstr(arena, client_get(client, arena, &f, "https", "/who")), "known [alice] [system:masters\nops]");
+    assert_null(http_client_new(&(struct http_client_options){.ca_pem = ca.cert_pem,
+                                                              .client_cert_pem = user.cert_pem,
+                                                              .client_key_pem = user.key_pem},
+                                &client));
+    assert_string_equal(slice_cstr(arena, client_get(client, arena, &f, "https", "/who")),
+                        "known [alice] [system:masters\nops]");
     size_t len = 3000000;
     char *bytes = arena_alloc(arena, len);
     struct http_response response;
-    assert_null(http_client_call(client, arena, &(struct http_call){.method = S("PUT"), .url = slice_fmt(arena, "https://127.0.0.1:%u/x", http_server_port(f.server)), .body = slice_of(bytes, len)}, &response));
+    assert_null(http_client_call(
+        client, arena,
+        &(struct http_call){.method = S("PUT"),
+                            .url = slice_fmt(arena, "https://127.0.0.1:%u/x", http_server_port(f.server)),
+                            .body = slice_of(bytes, len)},
+        &response));
     assert_int_equal(response.body.len, len);
     http_client_free(client);
 
-    assert_null(http_client_new(&(struct http_client_options){.ca_pem = ca.cert_pem, .client_cert_pem = stranger.cert_pem, .client_key_pem = stranger.key_pem}, &client));
+    assert_null(http_client_new(&(struct http_client_options){.ca_pem = ca.cert_pem,
+                                                              .client_cert_pem = stranger.cert_pem,
+                                                              .client_key_pem = stranger.key_pem},
+                                &client));
     assert_true(slice_starts_with(client_get(client, arena, &f, "https", "/who"), S("error: ")));
     http_client_free(client);
     assert_null(http_client_new(&(struct http_client_options){.ca_pem = other_ca.cert_pem}, &client));
@@ -619,17 +664,23 @@ static void test_a_stream_over_tls_arrives_and_ends(void **state)
     struct x509_pair ca, leaf;
     const struct slice address = S("127.0.0.1");
     assert_null(x509_make_ca(arena, S("test"), &ca));
-    assert_null(x509_make_leaf(arena, &ca, &(struct x509_leaf_options){.common_name = S("server"), .addresses = &address, .address_count = 1}, &leaf));
+    assert_null(x509_make_leaf(
+        arena, &ca, &(struct x509_leaf_options){.common_name = S("server"), .addresses = &address, .address_count = 1},
+        &leaf));
     struct fixture f;
-    fixture_start_tls(&f, write_pem(arena, dir, "cert", leaf.cert_pem), write_pem(arena, dir, "key", leaf.key_pem), NULL);
+    fixture_start_tls(&f, write_pem(arena, dir, "cert", leaf.cert_pem), write_pem(arena, dir, "key", leaf.key_pem),
+                      NULL);
     struct http_client *client;
     assert_null(http_client_new(&(struct http_client_options){.ca_pem = ca.cert_pem}, &client));
     pthread_t thread;
     pthread_create(&thread, NULL, write_and_close, &f);
     size_t bytes = 0;
     struct http_response response;
-    const struct http_call call = {.method = S("GET"), .url = slice_fmt(arena, "https://127.0.0.1:%u/stream", http_server_port(f.server)),
-                                   .sink = count_bytes, .sink_ctx = &bytes, .timeout_ms = 5000};
+    const struct http_call call = {.method = S("GET"),
+                                   .url = slice_fmt(arena, "https://127.0.0.1:%u/stream", http_server_port(f.server)),
+                                   .sink = count_bytes,
+                                   .sink_ctx = &bytes,
+                                   .timeout_ms = 5000};
     assert_null(http_client_call(client, arena, &call, &response));
     assert_int_equal(bytes, 3 * 100000);
     pthread_join(thread, NULL);

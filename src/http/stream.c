@@ -1,5 +1,5 @@
-/* stream: answers that outlive their handler. The owner queues bytes under the stream's lock and marks it dirty; the waiter
- * thread alone sends. Each side lets go by itself; the second one frees. */
+/* stream: answers that outlive their handler. The owner queues bytes under the stream's lock and marks it dirty; the
+ * waiter thread alone sends. Each side lets go by itself; the second one frees. */
 #include "http/server_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,10 @@ static void queue_append(struct http_stream *stream, struct slice data)
     while (data.len) {
         struct stream_block *block = stream->last;
         if (!block || block->start + block->len == block->cap) {
-            size_t cap = data.len > BLOCK_BYTES ? data.len : stream->first ? BLOCK_BYTES : data.len < 512 ? 512 : data.len;
+            size_t cap = data.len > BLOCK_BYTES ? data.len
+                         : stream->first        ? BLOCK_BYTES
+                         : data.len < 512       ? 512
+                                                : data.len;
             block = xmalloc(sizeof(*block) + cap);
             *block = (struct stream_block){.cap = cap};
             if (stream->last)

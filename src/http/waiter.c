@@ -1,6 +1,6 @@
-/* waiter: the one thread that sits in epoll: the listener, idle connections, heads still arriving, streams, and connections
- * that are read empty before they are closed. Everything here is non-blocking; requests run in workers. Sockets are armed for
- * one event at a time (EPOLLONESHOT), so a connection that a worker has makes none. */
+/* waiter: the one thread that sits in epoll: the listener, idle connections, heads still arriving, streams, and
+ * connections that are read empty before they are closed. Everything here is non-blocking; requests run in workers.
+ * Sockets are armed for one event at a time (EPOLLONESHOT), so a connection that a worker has makes none. */
 #include "http/server_internal.h"
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -44,7 +44,8 @@ static void list_move(struct http_server *server, struct connection *connection,
 static void connection_arm(struct connection *connection, uint32_t events)
 {
     struct epoll_event event = {.events = events | EPOLLONESHOT, .data.ptr = connection};
-    (void)epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event); /* fails for lack of memory only */
+    (void)epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_MOD, connection->fd,
+                    &event); /* fails for lack of memory only */
 }
 
 /* ---- the listener ---- */
@@ -116,8 +117,8 @@ static void listener_accept(struct http_server *server)
 
 /* ---- closing ---- */
 
-/* Ends our side and eats what the client still sends, for a while: closing at once would turn unread bytes into a reset,
- * which can destroy the answer in the client's kernel. */
+/* Ends our side and eats what the client still sends, for a while: closing at once would turn unread bytes into a
+ * reset, which can destroy the answer in the client's kernel. */
 static void drain_begin(struct connection *connection)
 {
     if (connection->tls)
@@ -257,7 +258,8 @@ static void stream_stop(struct connection *connection)
     stream_gone(connection);
 }
 
-/* Reads only to notice the end: a client that closes its side of a long stream is gone. Early next requests are kept. */
+/* Reads only to notice the end: a client that closes its side of a long stream is gone. Early next requests are kept.
+ */
 static bool stream_client_is_there(struct connection *connection)
 {
     for (;;) {

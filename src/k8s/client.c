@@ -63,10 +63,25 @@ void k8s_client_free(struct k8s_client *client)
 /* ---- errors ---- */
 
 /* Reasons of meta/v1; err.code must be static. */
-static const char *const reasons[] = {"Unauthorized", "Forbidden", "NotFound", "AlreadyExists", "Conflict", "Gone", "Invalid",
-                                      "ServerTimeout", "StoreReadError", "Timeout", "TooManyRequests", "BadRequest",
-                                      "MethodNotAllowed", "NotAcceptable", "RequestEntityTooLarge", "UnsupportedMediaType",
-                                      "InternalError", "Expired", "ServiceUnavailable"};
+static const char *const reasons[] = {"Unauthorized",
+                                      "Forbidden",
+                                      "NotFound",
+                                      "AlreadyExists",
+                                      "Conflict",
+                                      "Gone",
+                                      "Invalid",
+                                      "ServerTimeout",
+                                      "StoreReadError",
+                                      "Timeout",
+                                      "TooManyRequests",
+                                      "BadRequest",
+                                      "MethodNotAllowed",
+                                      "NotAcceptable",
+                                      "RequestEntityTooLarge",
+                                      "UnsupportedMediaType",
+                                      "InternalError",
+                                      "Expired",
+                                      "ServiceUnavailable"};
 
 static enum err_kind kind_of_status(int status)
 {
@@ -98,7 +113,8 @@ struct err *k8s_status_err(int http_status, const struct json *status, struct sl
         if (slice_eq(reason, slice_from_cstr(reasons[i])))
             name = reasons[i];
     struct err *e = message.len ? err_code(kind_of_status(code), name, "%.*s", SLICE_ARG(slice_sub(message, 0, 4096)))
-                                : err_code(kind_of_status(code), name, "%.*s: the Kubernetes API answered %d", SLICE_ARG(what), code);
+                                : err_code(kind_of_status(code), name, "%.*s: the Kubernetes API answered %d",
+                                           SLICE_ARG(what), code);
     e->status = code;
     return e;
 }
@@ -108,7 +124,8 @@ struct err *k8s_status_err(int http_status, const struct json *status, struct sl
 struct slice k8s_path_with(struct arena *arena, struct slice path, const char *name, struct slice value)
 {
     struct slice encoded = uri_encode(arena, value, URI_ENCODE_SLASH);
-    return slice_fmt(arena, "%.*s%c%s=%.*s", SLICE_ARG(path), slice_index(path, '?') >= 0 ? '&' : '?', name, SLICE_ARG(encoded));
+    return slice_fmt(arena, "%.*s%c%s=%.*s", SLICE_ARG(path), slice_index(path, '?') >= 0 ? '&' : '?', name,
+                     SLICE_ARG(encoded));
 }
 
 static struct err *authorization_get(struct k8s_client *client, struct arena *arena, struct slice *ret_value)
@@ -136,18 +153,19 @@ struct err *k8s_request_send(struct k8s_client *client, struct arena *arena, con
     if (request->content_type)
         headers[count++] = (struct http_header){S("Content-Type"), slice_from_cstr(request->content_type)};
     struct http_response response;
-    TRY(http_client_call(client->http, arena,
-                         &(struct http_call){.method = slice_from_cstr(request->method),
-                                             .url = slice_fmt(arena, "%s%.*s", client->server, SLICE_ARG(request->path)),
-                                             .headers = headers,
-                                             .header_count = count,
-                                             .body = request->content_type ? request->body : SLICE_NONE,
-                                             .timeout_ms = request->sink ? request->silence_ms : CALL_TIMEOUT_MS,
-                                             .max_body_bytes = ANSWER_MAX_BYTES,
-                                             .sink = request->sink,
-                                             .sink_ctx = request->sink_ctx,
-                                             .stop = request->stop},
-                         &response));
+    TRY(http_client_call(
+        client->http, arena,
+        &(struct http_call){.method = slice_from_cstr(request->method),
+                            .url = slice_fmt(arena, "%s%.*s", client->server, SLICE_ARG(request->path)),
+                            .headers = headers,
+                            .header_count = count,
+                            .body = request->content_type ? request->body : SLICE_NONE,
+                            .timeout_ms = request->sink ? request->silence_ms : CALL_TIMEOUT_MS,
+                            .max_body_bytes = ANSWER_MAX_BYTES,
+                            .sink = request->sink,
+                            .sink_ctx = request->sink_ctx,
+                            .stop = request->stop},
+        &response));
     if (response.status >= 200 && response.status < 300) {
         *ret_response = response;
         return NULL;
@@ -158,7 +176,8 @@ struct err *k8s_request_send(struct k8s_client *client, struct arena *arena, con
     return k8s_status_err(response.status, status, what);
 }
 
-static struct err *call_for_object(struct k8s_client *client, struct arena *arena, const struct k8s_request *request, struct json **ret_object)
+static struct err *call_for_object(struct k8s_client *client, struct arena *arena, const struct k8s_request *request,
+                                   struct json **ret_object)
 {
     struct http_response response;
     TRY(k8s_request_send(client, arena, request, &response));
@@ -177,15 +196,18 @@ struct err *k8s_get(struct k8s_client *client, struct arena *arena, struct slice
     return call_for_object(client, arena, &(struct k8s_request){.method = "GET", .path = path}, ret_object);
 }
 
-struct err *k8s_create(struct k8s_client *client, struct arena *arena, struct slice path, const struct json *object, struct json **ret_object)
+struct err *k8s_create(struct k8s_client *client, struct arena *arena, struct slice path, const struct json *object,
+                       struct json **ret_object)
 {
-    return call_for_object(client, arena,
-                           &(struct k8s_request){.method = "POST", .path = path, .content_type = "application/json", .body = json_to_slice(arena, object)},
-                           ret_object);
+    return call_for_object(
+        client, arena,
+        &(struct k8s_request){
+            .method = "POST", .path = path, .content_type = "application/json", .body = json_to_slice(arena, object)},
+        ret_object);
 }
 
-struct err *k8s_patch(struct k8s_client *client, struct arena *arena, struct slice path, enum k8s_patch kind, const struct json *body,
-                      struct json **ret_object)
+struct err *k8s_patch(struct k8s_client *client, struct arena *arena, struct slice path, enum k8s_patch kind,
+                      const struct json *body, struct json **ret_object)
 {
     const char *type = NULL;
     switch (kind) {
@@ -203,8 +225,11 @@ struct err *k8s_patch(struct k8s_client *client, struct arena *arena, struct sli
         path = k8s_path_with(arena, k8s_path_with(arena, path, "fieldManager", S("ember")), "force", S("true"));
         break;
     }
-    return call_for_object(client, arena, &(struct k8s_request){.method = "PATCH", .path = path, .content_type = type, .body = json_to_slice(arena, body)},
-                           ret_object);
+    return call_for_object(
+        client, arena,
+        &(struct k8s_request){
+            .method = "PATCH", .path = path, .content_type = type, .body = json_to_slice(arena, body)},
+        ret_object);
 }
 
 struct err *k8s_delete(struct k8s_client *client, struct arena *arena, struct slice path, int64_t grace_seconds)
@@ -216,7 +241,10 @@ struct err *k8s_delete(struct k8s_client *client, struct arena *arena, struct sl
     if (grace_seconds >= 0)
         json_set_i64(arena, options, "gracePeriodSeconds", grace_seconds);
     struct err *e = call_for_object(client, arena,
-                                    &(struct k8s_request){.method = "DELETE", .path = path, .content_type = "application/json", .body = json_to_slice(arena, options)},
+                                    &(struct k8s_request){.method = "DELETE",
+                                                          .path = path,
+                                                          .content_type = "application/json",
+                                                          .body = json_to_slice(arena, options)},
                                     NULL);
     if (e && e->kind == ERR_NOT_FOUND) {
         err_free(e);
@@ -225,11 +253,12 @@ struct err *k8s_delete(struct k8s_client *client, struct arena *arena, struct sl
     return e;
 }
 
-struct err *k8s_log_read(struct k8s_client *client, const struct k8s_log_options *options, struct err *(*sink)(void *ctx, struct slice data),
-                         void *sink_ctx, const volatile bool *stop)
+struct err *k8s_log_read(struct k8s_client *client, const struct k8s_log_options *options,
+                         struct err *(*sink)(void *ctx, struct slice data), void *sink_ctx, const volatile bool *stop)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
-    struct slice path = slice_fmt(arena, "/api/v1/namespaces/%.*s/pods/%.*s/log", SLICE_ARG(options->namespace_name), SLICE_ARG(options->pod));
+    struct slice path = slice_fmt(arena, "/api/v1/namespaces/%.*s/pods/%.*s/log", SLICE_ARG(options->namespace_name),
+                                  SLICE_ARG(options->pod));
     if (options->container.ptr)
         path = k8s_path_with(arena, path, "container", options->container);
     if (options->follow)
@@ -241,12 +270,13 @@ struct err *k8s_log_read(struct k8s_client *client, const struct k8s_log_options
     if (options->stream != K8S_LOG_ALL)
         path = k8s_path_with(arena, path, "stream", options->stream == K8S_LOG_STDOUT ? S("Stdout") : S("Stderr"));
     struct http_response response;
-    return k8s_request_send(client, arena,
-                            &(struct k8s_request){.method = "GET",
-                                                  .path = path,
-                                                  .sink = sink,
-                                                  .sink_ctx = sink_ctx,
-                                                  .silence_ms = options->follow ? 0 : 60 * 1000, /* a job may say nothing for hours */
-                                                  .stop = stop},
-                            &response);
+    return k8s_request_send(
+        client, arena,
+        &(struct k8s_request){.method = "GET",
+                              .path = path,
+                              .sink = sink,
+                              .sink_ctx = sink_ctx,
+                              .silence_ms = options->follow ? 0 : 60 * 1000, /* a job may say nothing for hours */
+                              .stop = stop},
+        &response);
 }

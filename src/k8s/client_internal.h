@@ -20,8 +20,8 @@ struct err *k8s_client_connect(const struct k8s_connect *connect, struct k8s_cli
 
 struct k8s_request {
     const char *method;
-    struct slice path;         /* may have a query */
-    const char *content_type;  /* NULL: no body */
+    struct slice path;        /* may have a query */
+    const char *content_type; /* NULL: no body */
     struct slice body;
     /* for streams, else NULL */
     struct err *(*sink)(void *ctx, struct slice data);

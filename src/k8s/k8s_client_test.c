@@ -58,9 +58,10 @@ static void handle(struct http_request *request, void *ctx)
     struct script *s = ctx;
     struct slice body = S("");
     err_free(http_body_read_all(request, 1 << 20, &body));
-    struct slice seen = slice_fmt(request->arena, "%.*s %.*s|%.*s|%.*s|%.*s", SLICE_ARG(request->method), SLICE_ARG(request->target),
-                                  SLICE_ARG(http_header_get(request->headers, S("content-type"))), SLICE_ARG(body),
-                                  SLICE_ARG(http_header_get(request->headers, S("authorization"))));
+    struct slice seen =
+        slice_fmt(request->arena, "%.*s %.*s|%.*s|%.*s|%.*s", SLICE_ARG(request->method), SLICE_ARG(request->target),
+                  SLICE_ARG(http_header_get(request->headers, S("content-type"))), SLICE_ARG(body),
+                  SLICE_ARG(http_header_get(request->headers, S("authorization"))));
     pthread_mutex_lock(&s->lock);
     const struct step *step = s->done < s->count ? &s->steps[s->done] : NULL;
     if (step && slice_find(seen, slice_from_cstr(step->target)) < 0) {
@@ -79,11 +80,14 @@ static void handle(struct http_request *request, void *ctx)
 
 static void script_start(struct script *s, const struct step *steps, size_t count)
 {
-    *s = (struct script){.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER, .steps = steps, .count = count};
-    assert_null(http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = handle, .ctx = s}, &s->server));
+    *s = (struct script){
+        .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER, .steps = steps, .count = count};
+    assert_null(http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = handle, .ctx = s},
+                                  &s->server));
     char url[64];
     snprintf(url, sizeof(url), "http://127.0.0.1:%u/", http_server_port(s->server));
-    assert_null(k8s_client_new(&(struct k8s_client_options){.server = slice_from_cstr(url), .token = S("t0ken")}, &s->client));
+    assert_null(
+        k8s_client_new(&(struct k8s_client_options){.server = slice_from_cstr(url), .token = S("t0ken")}, &s->client));
 }
 
 static void script_end(struct script *s)
@@ -131,28 +135,39 @@ static void expect_told(struct script *s, struct slice selector, const char *wan
     until.tv_sec += 10;
     pthread_mutex_lock(&s->lock);
     int code = 0;
-    while (code == 0 && !s->mismatch && !(s->done == s->count && slice_eq(strbuf_slice(&s->told), slice_from_cstr(want))))
+    while (code == 0 && !s->mismatch &&
+           !(s->done == s->count && slice_eq(strbuf_slice(&s->told), slice_from_cstr(want))))
         code = pthread_cond_timedwait(&s->cond, &s->lock, &until);
     bool good = code == 0 && !s->mismatch;
     if (!good)
-        fprintf(stderr, "steps %zu of %zu; told: %.*s\n want: %s\n", s->done, s->count, SLICE_ARG(strbuf_slice(&s->told)), want);
+        fprintf(stderr, "steps %zu of %zu; told: %.*s\n want: %s\n", s->done, s->count,
+                SLICE_ARG(strbuf_slice(&s->told)), want);
     pthread_mutex_unlock(&s->lock);
     k8s_watch_stop(watch);
     assert_true(good);
 }
 
-#define OBJ(name, version) "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name "\",\"namespace\":\"n\",\"resourceVersion\":\"" version "\"}}"
+#define OBJ(name, version)                                                   \
+    "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name \
+    "\",\"namespace\":\"n\",\"resourceVersion\":\"" version "\"}}"
 #define ITEM(name) "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"n\"}}"
-#define LIST(version, more, items) "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"" version "\"" more "},\"items\":[" items "]}"
+#define LIST(version, more, items)                                                                       \
+    "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"" version "\"" more \
+    "},\"items\":[" items "]}"
 #define EVENT(type, object) "{\"type\":\"" type "\",\"object\":" object "}\n"
-#define GONE_STATUS "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"too old resource version: 1 (2)\"}"
+#define GONE_STATUS \
+    "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"too old resource version: 1 (2)\"}"
 
 static void test_a_watch_lists_by_pages_then_follows_from_the_lists_version(void **state)
 {
     static const struct step steps[] = {
-        {"GET /api/v1/pods?labelSelector=app%3Dx%2Cy%20in%20%28z%29&limit=500|", 0, LIST("7", ",\"continue\":\"c/1\"", ITEM("a") "," ITEM("b")), END_CLEAN},
+        {"GET /api/v1/pods?labelSelector=app%3Dx%2Cy%20in%20%28z%29&limit=500|", 0,
+         LIST("7", ",\"continue\":\"c/1\"", ITEM("a") "," ITEM("b")), END_CLEAN},
         {"limit=500&continue=c%2F1|", 0, LIST("7", "", ITEM("c")), END_CLEAN},
-        {"&resourceVersion=7|", 0, EVENT("ADDED", OBJ("d", "8")) EVENT("MODIFIED", OBJ("a", "9")) EVENT("DELETED", OBJ("b", "10")) EVENT("BOOKMARK", OBJ("", "11")), END_CLEAN},
+        {"&resourceVersion=7|", 0,
+         EVENT("ADDED", OBJ("d", "8")) EVENT("MODIFIED", OBJ("a", "9")) EVENT("DELETED", OBJ("b", "10"))
+             EVENT("BOOKMARK", OBJ("", "11")),
+         END_CLEAN},
         {"&resourceVersion=11|", 0, "", END_HANG},
     };
     struct script s;
@@ -208,7 +223,8 @@ static void test_an_expired_version_as_a_status_lists_again(void **state)
 static void test_a_busy_server_is_told_as_trouble_and_tried_again(void **state)
 {
     static const struct step steps[] = {
-        {"limit=500", 429, "{\"kind\":\"Status\",\"code\":429,\"reason\":\"TooManyRequests\",\"message\":\"busy\"}", END_CLEAN},
+        {"limit=500", 429, "{\"kind\":\"Status\",\"code\":429,\"reason\":\"TooManyRequests\",\"message\":\"busy\"}",
+         END_CLEAN},
         {"limit=500", 500, "not json", END_CLEAN},
         {"limit=500", 0, LIST("1", "", ITEM("a")), END_CLEAN},
         {"resourceVersion=1|", 0, "", END_HANG},
@@ -229,8 +245,14 @@ static void test_objects_are_read_made_patched_and_deleted(void **state)
         {"PATCH /p/a|application/strategic-merge-patch+json|", 0, OBJ("a", "2"), END_CLEAN},
         {"PATCH /p/a|application/json-patch+json|", 0, OBJ("a", "2"), END_CLEAN},
         {"PATCH /p/a?fieldManager=ember&force=true|application/apply-patch+yaml|", 0, OBJ("a", "2"), END_CLEAN},
-        {"DELETE /p/a|application/json|{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"Background\",\"gracePeriodSeconds\":5}|", 0, "{}", END_CLEAN},
-        {"DELETE /p/a", 404, "{\"kind\":\"Status\",\"code\":404,\"reason\":\"NotFound\",\"message\":\"pods \\\"a\\\" not found\"}", END_CLEAN},
+        {"DELETE "
+         "/p/a|application/"
+         "json|{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"Background\","
+         "\"gracePeriodSeconds\":5}|",
+         0, "{}", END_CLEAN},
+        {"DELETE /p/a", 404,
+         "{\"kind\":\"Status\",\"code\":404,\"reason\":\"NotFound\",\"message\":\"pods \\\"a\\\" not found\"}",
+         END_CLEAN},
     };
     struct script s;
     script_start(&s, steps, ARRAY_SIZE(steps));
@@ -257,10 +279,23 @@ static void test_errors_carry_the_servers_reason_and_words(void **state)
         enum err_kind kind;
         const char *code, *message;
     } cases[] = {
-        {{"GET", 404, "{\"kind\":\"Status\",\"code\":404,\"reason\":\"NotFound\",\"message\":\"pods \\\"a\\\" not found\"}"}, ERR_NOT_FOUND, "NotFound", "pods \"a\" not found"},
-        {{"GET", 409, "{\"kind\":\"Status\",\"code\":409,\"reason\":\"AlreadyExists\",\"message\":\"m\"}"}, ERR_CONFLICT, "AlreadyExists", "m"},
-        {{"GET", 403, "{\"kind\":\"Status\",\"code\":403,\"reason\":\"Forbidden\",\"message\":\"m\"}"}, ERR_DENIED, "Forbidden", "m"},
-        {{"GET", 422, "{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\",\"message\":\"m\"}"}, ERR_INVALID, "Invalid", "m"},
+        {{"GET", 404,
+          "{\"kind\":\"Status\",\"code\":404,\"reason\":\"NotFound\",\"message\":\"pods \\\"a\\\" not found\"}"},
+         ERR_NOT_FOUND,
+         "NotFound",
+         "pods \"a\" not found"},
+        {{"GET", 409, "{\"kind\":\"Status\",\"code\":409,\"reason\":\"AlreadyExists\",\"message\":\"m\"}"},
+         ERR_CONFLICT,
+         "AlreadyExists",
+         "m"},
+        {{"GET", 403, "{\"kind\":\"Status\",\"code\":403,\"reason\":\"Forbidden\",\"message\":\"m\"}"},
+         ERR_DENIED,
+         "Forbidden",
+         "m"},
+        {{"GET", 422, "{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\",\"message\":\"m\"}"},
+         ERR_INVALID,
+         "Invalid",
+         "m"},
         {{"GET", 503, "upstream"}, ERR_UNAVAILABLE, NULL, "GET /x: the Kubernetes API answered 503"},
         {{"GET", 200, "{"}, ERR_INVALID, NULL, NULL},
     };
@@ -290,16 +325,28 @@ static struct err *collect(void *ctx, struct slice data)
 static void test_a_log_is_followed_by_stream_and_an_error_is_told(void **state)
 {
     static const struct step steps[] = {
-        {"GET /api/v1/namespaces/n/pods/p/log?container=c&follow=true&timestamps=true&sinceTime=2026-01-01T00%3A00%3A00Z&stream=Stderr|", 0, "one\ntwo\n", END_CLEAN},
-        {"GET /api/v1/namespaces/n/pods/p/log|", 400, "{\"kind\":\"Status\",\"code\":400,\"reason\":\"BadRequest\",\"message\":\"container is waiting\"}", END_CLEAN},
+        {"GET "
+         "/api/v1/namespaces/n/pods/p/"
+         "log?container=c&follow=true&timestamps=true&sinceTime=2026-01-01T00%3A00%3A00Z&stream=Stderr|",
+         0, "one\ntwo\n", END_CLEAN},
+        {"GET /api/v1/namespaces/n/pods/p/log|", 400,
+         "{\"kind\":\"Status\",\"code\":400,\"reason\":\"BadRequest\",\"message\":\"container is waiting\"}",
+         END_CLEAN},
     };
     struct script s;
     script_start(&s, steps, ARRAY_SIZE(steps));
     struct strbuf text = STRBUF_HEAP;
-    struct k8s_log_options options = {.namespace_name = S("n"), .pod = S("p"), .container = S("c"), .stream = K8S_LOG_STDERR, .follow = true, .timestamps = true, .since_time = S("2026-01-01T00:00:00Z")};
+    struct k8s_log_options options = {.namespace_name = S("n"),
+                                      .pod = S("p"),
+                                      .container = S("c"),
+                                      .stream = K8S_LOG_STDERR,
+                                      .follow = true,
+                                      .timestamps = true,
+                                      .since_time = S("2026-01-01T00:00:00Z")};
     assert_null(k8s_log_read(s.client, &options, collect, &text, NULL));
     assert_string_equal(text.ptr, "one\ntwo\n");
-    struct err *e = k8s_log_read(s.client, &(struct k8s_log_options){.namespace_name = S("n"), .pod = S("p")}, collect, &text, NULL);
+    struct err *e = k8s_log_read(s.client, &(struct k8s_log_options){.namespace_name = S("n"), .pod = S("p")}, collect,
+                                 &text, NULL);
     assert_non_null(e);
     assert_int_equal(e->status, 400);
     assert_string_equal(e->message, "container is waiting");
@@ -308,6 +355,7 @@ static void test_a_log_is_followed_by_stream_and_an_error_is_told(void **state)
     script_end(&s);
 }
 
+/* clang-format off */
 static const struct {
     const char *text, *error; /* NULL: taken */
 } kubeconfigs[] = {
@@ -326,6 +374,7 @@ static const struct {
     {CONTEXT "clusters:\n- name: c\n  cluster: {server: 'https://h', certificate-authority: ca.pem}\n", "kubeconfig: certificate-authority must be an absolute path, or embedded (kubectl config view --flatten)"},
     {CONTEXT "clusters:\n- name: c\n  cluster: {server: 'https://h', certificate-authority-data: '*'}\n", "kubeconfig: certificate-authority-data is not base64"},
 };
+/* clang-format on */
 
 static void test_a_kubeconfig_gives_a_client_or_says_what_it_cannot_do(void **state)
 {

@@ -1,5 +1,6 @@
-/* kubeconfig: the part of a kubeconfig that says where its current context's cluster is and who we are there. What we cannot
- * honour is refused, never ignored: a proxy or an impersonation left out would talk to the wrong place as the wrong user. */
+/* kubeconfig: the part of a kubeconfig that says where its current context's cluster is and who we are there. What we
+ * cannot honour is refused, never ignored: a proxy or an impersonation left out would talk to the wrong place as the
+ * wrong user. */
 #include "base/encode.h"
 #include "base/yaml.h"
 #include "k8s/client_internal.h"
@@ -16,12 +17,15 @@ static struct err *refuse_members(const struct json *object, const char *const *
 {
     for (; *names; names++)
         if (json_get(object, slice_from_cstr(*names)))
-            return err_new(ERR_INVALID, "kubeconfig: %s has %s, which is not supported; use a client certificate or a token", what, *names);
+            return err_new(ERR_INVALID,
+                           "kubeconfig: %s has %s, which is not supported; use a client certificate or a token", what,
+                           *names);
     return NULL;
 }
 
 /* NAME-data (base64 PEM) wins over NAME (absolute path), as in client-go. */
-static struct err *pem_get(struct arena *arena, const struct json *object, const char *name, struct slice *ret_pem, const char **ret_path)
+static struct err *pem_get(struct arena *arena, const struct json *object, const char *name, struct slice *ret_pem,
+                           const char **ret_path)
 {
     struct slice data = json_get_text(object, slice_fmt(arena, "%s-data", name).ptr);
     struct slice path = json_get_text(object, name);
@@ -30,7 +34,9 @@ static struct err *pem_get(struct arena *arena, const struct json *object, const
             return err_new(ERR_INVALID, "kubeconfig: %s-data is not base64", name);
     } else if (path.len) {
         if (path.ptr[0] != '/' || slice_has_nul(path))
-            return err_new(ERR_INVALID, "kubeconfig: %s must be an absolute path, or embedded (kubectl config view --flatten)", name);
+            return err_new(ERR_INVALID,
+                           "kubeconfig: %s must be an absolute path, or embedded (kubectl config view --flatten)",
+                           name);
         *ret_path = slice_cstr(arena, path);
     }
     return NULL;
@@ -49,7 +55,8 @@ static struct err *cluster_read(struct arena *arena, const struct json *cluster,
 
 static struct err *user_read(struct arena *arena, const struct json *user, struct k8s_connect *connect)
 {
-    static const char *const refused[] = {"exec", "auth-provider", "username", "as", "as-uid", "as-groups", "as-user-extra", NULL};
+    static const char *const refused[] = {"exec",   "auth-provider", "username",      "as",
+                                          "as-uid", "as-groups",     "as-user-extra", NULL};
     TRY(refuse_members(user, refused, "the user"));
     TRY(pem_get(arena, user, "client-certificate", &connect->http.client_cert_pem, &connect->http.client_cert_path));
     TRY(pem_get(arena, user, "client-key", &connect->http.client_key_pem, &connect->http.client_key_path));

@@ -1,5 +1,6 @@
-/* watch: list, then watch, for ever. The thread alone touches everything but stop. Facts: kubernetes.io "Efficient detection of
- * changes"; versions are opaque and never compared; a watch's errors come with HTTP 200 as an ERROR event. */
+/* watch: list, then watch, for ever. The thread alone touches everything but stop. Facts: kubernetes.io "Efficient
+ * detection of changes"; versions are opaque and never compared; a watch's errors come with HTTP 200 as an ERROR event.
+ */
 #include "base/clock.h"
 #include "base/digest.h"
 #include "k8s/client_internal.h"
@@ -22,10 +23,10 @@ enum {
 struct known {
     struct known *next;
     uint64_t hash;
-    unsigned round;   /* of the list that saw it last */
+    unsigned round; /* of the list that saw it last */
     size_t key_len;
-    char *tombstone;  /* JSON text */
-    char key[];       /* namespace/name */
+    char *tombstone; /* JSON text */
+    char key[];      /* namespace/name */
 };
 
 struct k8s_watch {
@@ -36,15 +37,15 @@ struct k8s_watch {
     pthread_t thread;
     pthread_mutex_t lock; /* with cond: wakes the back-off; guards nothing else */
     pthread_cond_t cond;
-    volatile bool stop;   /* atomic */
+    volatile bool stop; /* atomic */
     /* thread */
     struct known *buckets[BUCKETS];
     unsigned round;
-    char *version;        /* resourceVersion to go on from */
+    char *version; /* resourceVersion to go on from */
     bool relist;
-    bool heard;           /* something arrived in this watch */
-    struct strbuf frame;  /* an event's bytes so far */
-    struct arena *arena;  /* of one event */
+    bool heard;          /* something arrived in this watch */
+    struct strbuf frame; /* an event's bytes so far */
+    struct arena *arena; /* of one event */
     int backoff_ms;
 };
 
@@ -68,7 +69,8 @@ static void watch_set_version(struct k8s_watch *watch, struct slice version)
 static struct slice object_key(struct arena *arena, const struct json *object)
 {
     const struct json *metadata = json_get(object, S("metadata"));
-    return slice_fmt(arena, "%.*s/%.*s", SLICE_ARG(json_get_text(metadata, "namespace")), SLICE_ARG(json_get_text(metadata, "name")));
+    return slice_fmt(arena, "%.*s/%.*s", SLICE_ARG(json_get_text(metadata, "namespace")),
+                     SLICE_ARG(json_get_text(metadata, "name")));
 }
 
 static struct known **known_find(struct k8s_watch *watch, struct slice key)
@@ -144,7 +146,8 @@ static void tell_vanished(struct k8s_watch *watch)
                 continue;
             }
             struct json *tombstone = NULL;
-            err_free(json_parse(watch->arena, slice_from_cstr((*at)->tombstone), JSON_DUPLICATES_LAST_WINS, &tombstone));
+            err_free(
+                json_parse(watch->arena, slice_from_cstr((*at)->tombstone), JSON_DUPLICATES_LAST_WINS, &tombstone));
             known_drop(at);
             watch->fn(watch->ctx, K8S_GONE, tombstone, NULL);
         }
@@ -155,7 +158,8 @@ static void tell_vanished(struct k8s_watch *watch)
 static struct slice watch_path(struct k8s_watch *watch, struct arena *arena)
 {
     struct slice path = slice_from_cstr(watch->path);
-    return watch->label_selector ? k8s_path_with(arena, path, "labelSelector", slice_from_cstr(watch->label_selector)) : path;
+    return watch->label_selector ? k8s_path_with(arena, path, "labelSelector", slice_from_cstr(watch->label_selector))
+                                 : path;
 }
 
 /* The items of a list carry neither; the list's own kind says them. */
@@ -176,7 +180,8 @@ static struct err *watch_list_page(struct k8s_watch *watch, struct slice *cursor
     if (cursor->len)
         path = k8s_path_with(arena, path, "continue", *cursor);
     struct http_response response;
-    TRY(k8s_request_send(watch->client, arena, &(struct k8s_request){.method = "GET", .path = path, .stop = &watch->stop}, &response));
+    TRY(k8s_request_send(watch->client, arena,
+                         &(struct k8s_request){.method = "GET", .path = path, .stop = &watch->stop}, &response));
     struct json *list;
     TRY(json_parse(arena, response.body, JSON_DUPLICATES_LAST_WINS, &list));
     JSON_FOREACH (item, json_get(list, S("items"))) {
@@ -275,8 +280,12 @@ static struct err *watch_follow(struct k8s_watch *watch)
     int64_t begun_ms = monotonic_ms();
     struct http_response response;
     struct err *e = k8s_request_send(watch->client, arena,
-                                     &(struct k8s_request){.method = "GET", .path = path, .sink = watch_sink, .sink_ctx = watch,
-                                                           .silence_ms = (int)(seconds + 30) * 1000, .stop = &watch->stop},
+                                     &(struct k8s_request){.method = "GET",
+                                                           .path = path,
+                                                           .sink = watch_sink,
+                                                           .sink_ctx = watch,
+                                                           .silence_ms = (int)(seconds + 30) * 1000,
+                                                           .stop = &watch->stop},
                                      &response);
     if (e && e->status == 410)
         watch->relist = true;
@@ -346,8 +355,8 @@ static void watch_free(struct k8s_watch *watch)
     free(watch);
 }
 
-struct err *k8s_watch_start(struct k8s_client *client, struct slice path, struct slice label_selector, k8s_watch_fn fn, void *ctx,
-                            struct k8s_watch **ret_watch)
+struct err *k8s_watch_start(struct k8s_client *client, struct slice path, struct slice label_selector, k8s_watch_fn fn,
+                            void *ctx, struct k8s_watch **ret_watch)
 {
     struct k8s_watch *watch = xcalloc(1, sizeof(*watch));
     watch->client = client;
