@@ -41,16 +41,18 @@ class Ember:
         self.data_dir = self.folder / "data"
         self.log_path, self.out_path = self.folder / "emberd.log", self.folder / "emberd.out"
         self.process = None
+        self.listen = "127.0.0.1:0"
 
     def start(self):
         with open(self.log_path, "ab") as log, open(self.out_path, "wb") as out:
-            self.process = subprocess.Popen([EMBERD, "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", *self.options],
+            self.process = subprocess.Popen([EMBERD, "--data-dir", self.data_dir, "--listen", self.listen, *self.options],
                                             stdout=out, stderr=log, cwd=self.folder)
         endpoint = self.data_dir / "endpoint"
         wait_for(lambda: self.process.poll() is not None or endpoint.exists() and (self.data_dir / "emberd.pid").read_text() ==
                  "%d\n" % self.process.pid, "emberd to be ready", 60)
         assert self.process.poll() is None, self.log_path.read_text()[-4000:]
         self.endpoint = endpoint.read_text().strip()
+        self.listen = self.endpoint.split("//")[1] # a restart keeps the port, as an operator's would
         text = (self.data_dir / "root-credentials").read_text()
         self.key_id = re.search(r"aws_access_key_id = (\S+)", text).group(1)
         self.secret = re.search(r"aws_secret_access_key = (\S+)", text).group(1)
