@@ -1,5 +1,6 @@
 /* authenticate: whose signature is it. The root key is the edge's own; the others are sessions of job runs, in the store. */
 #include "edge/edge_internal.h"
+#include "aws/sigv2.h"
 #include "base/digest.h"
 #include "store/access_key.h"
 
@@ -55,17 +56,10 @@ static struct slice region_of(const struct edge *edge, const struct aws_service 
     return service->protocol == AWS_QUERY ? SLICE_NONE : edge->region;
 }
 
-static struct err *check(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
-                         struct instant now, struct sigv4_auth *auth, struct sigv4_result *ret_result, struct identity *ret_identity)
+/* Signature and key of auth, whichever version signed it. */
+static struct err *check_key(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
+                             struct instant now, const struct sigv4_auth *auth, struct sigv4_result *ret_result, struct identity *ret_identity)
 {
-    /* A service that is not here is refused only after the signature held for it. */
-    struct slice service = target->door == DOOR_UNKNOWN ? target->scope_service : target->service->signing_name;
-    *ret_result = sigv4_parse(arena, request, auth);
-    if (ret_result->check != SIGV4_OK)
-        return NULL;
-    *ret_result = sigv4_check_scope(arena, auth, request, service, region_of(edge, target->service), now);
-    if (ret_result->check != SIGV4_OK)
-        return NULL;
     bool found;
     struct credential credential = {0};
     TRY(find_credential(edge, arena, auth->access_key_id, &found, &credential));
@@ -77,9 +71,29 @@ static struct err *check(struct edge *edge, struct arena *arena, const struct ta
         ret_result->check = SIGV4_BAD_TOKEN;
         return NULL;
     }
-    *ret_result = sigv4_check_signature(arena, auth, request, credential.secret, &ret_identity->chain);
+    if (target->signing == SIGNING_V2_QUERY) {
+        *ret_result = sigv2_check(arena, auth, request, credential.secret, now);
+        ret_identity->chain.payload = SIGV4_PAYLOAD_UNSIGNED;
+    } else {
+        *ret_result = sigv4_check_signature(arena, auth, request, credential.secret, &ret_identity->chain);
+    }
     ret_identity->principal = credential.principal;
     return NULL;
+}
+
+static struct err *check(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
+                         struct instant now, struct sigv4_auth *auth, struct sigv4_result *ret_result, struct identity *ret_identity)
+{
+    if (target->signing == SIGNING_V2_QUERY) {
+        *ret_result = sigv2_parse(arena, request, auth);
+    } else {
+        /* A service that is not here is refused only after the signature held for it. */
+        struct slice service = target->door == DOOR_UNKNOWN ? target->scope_service : target->service->signing_name;
+        *ret_result = sigv4_parse(arena, request, auth);
+        if (ret_result->check == SIGV4_OK)
+            *ret_result = sigv4_check_scope(arena, auth, request, service, region_of(edge, target->service), now);
+    }
+    return ret_result->check == SIGV4_OK ? check_key(edge, arena, target, request, now, auth, ret_result, ret_identity) : NULL;
 }
 
 struct err *edge_authenticate(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
@@ -94,7 +108,7 @@ struct err *edge_authenticate(struct edge *edge, struct arena *arena, const stru
             return NULL;
         }
         result.check = SIGV4_NO_CREDENTIALS;
-    } else if (target->signing == SIGNING_V2_HEADER || target->signing == SIGNING_V2_QUERY || target->signing == SIGNING_OTHER) {
+    } else if (target->signing == SIGNING_V2_HEADER || target->signing == SIGNING_OTHER) {
         auth.authorization = aws_header_get(request->headers, S("Authorization"));
         result.check = SIGV4_ALGORITHM;
     } else {

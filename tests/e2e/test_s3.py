@@ -1,6 +1,7 @@
 """S3 through the whole endpoint, by boto3 and the AWS CLI."""
-import io, os
+import io, os, re, urllib.error, urllib.request
 
+import botocore.config
 import pytest
 from botocore.exceptions import ClientError
 
@@ -70,9 +71,40 @@ def test_the_cli_walks_through_a_bucket(ember, tmp_path):
     assert "by-cli" not in ember.aws("s3", "ls")
 
 
-def test_a_presigned_url_is_enough(ember):
-    import botocore.config, urllib.request
-    client = ember.client("s3", config=botocore.config.Config(signature_version="s3v4"))
-    client.put_object(Bucket="bucket", Key="shared", Body=b"shared")
-    url = client.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "shared"})
-    assert urllib.request.urlopen(url).read() == b"shared"
+def presigned(ember, version, operation="get_object", **params):
+    client = ember.client("s3", config=botocore.config.Config(signature_version=version))
+    return client.generate_presigned_url(operation, Params={"Bucket": "bucket", "Key": "a b/shared+ü", **params})
+
+
+def status_of(url, **kwargs):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, **kwargs)) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read()
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_a_presigned_url_is_enough(ember, s3, version):
+    s3.put_object(Bucket="bucket", Key="a b/shared+ü", Body=b"shared")
+    assert status_of(presigned(ember, version)) == (200, b"shared")
+    assert status_of(presigned(ember, version, ResponseContentType="text/x; a=b"))[0] == 200
+    assert status_of(presigned(ember, version, "put_object", ContentType="text/y"), data=b"put", method="PUT",
+                     headers={"Content-Type": "text/y"})[0] == 200
+    assert status_of(presigned(ember, version)) == (200, b"put")
+
+
+@pytest.mark.parametrize("version, name", [("s3v4", "X-Amz-Signature"), ("s3", "Signature")])
+def test_a_presigned_url_is_for_what_it_was_made(ember, s3, version, name):
+    url = presigned(ember, version)
+    for wrong in (url.replace("shared", "share"), re.sub(name + "=[^&]{8}", name + "=deadbeef", url)):
+        status, body = status_of(wrong)
+        assert status == 403 and b"SignatureDoesNotMatch" in body
+    assert status_of(url, data=b"x", method="PUT")[0] == 403
+
+
+def test_old_presigned_urls_have_expired(ember, s3):
+    client = ember.client("s3", config=botocore.config.Config(signature_version="s3"))
+    url = client.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "k"}, ExpiresIn=-10)
+    status, body = status_of(url)
+    assert status == 403 and b"<Code>AccessDenied</Code><Message>Request has expired</Message>" in body
