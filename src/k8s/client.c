@@ -253,8 +253,38 @@ struct err *k8s_delete(struct k8s_client *client, struct arena *arena, struct sl
     return e;
 }
 
-struct err *k8s_log_read(struct k8s_client *client, const struct k8s_log_options *options,
-                         struct err *(*sink)(void *ctx, struct slice data), void *sink_ctx, const volatile bool *stop)
+/* ---- logs ---- */
+
+/* Feature PodLogsQuerySplitStreams (alpha in 1.32): older servers ignore `stream`, so that both logs would hold both streams. */
+static bool client_splits_logs(struct k8s_client *client)
+{
+    enum log_split split = __atomic_load_n(&client->log_split, __ATOMIC_RELAXED);
+    if (split != LOG_SPLIT_UNKNOWN)
+        return split == LOG_SPLIT_YES;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct json *version = NULL;
+    struct err *e = k8s_get(client, arena, S("/version"), &version);
+    bool answered = !e || e->kind != ERR_UNAVAILABLE;
+    err_free(e);
+    struct slice minor = json_get_text(version, "minor"); /* "31", or "31+" */
+    if (slice_ends_with(minor, S("+")))
+        minor.len--;
+    int64_t number;
+    bool old = slice_to_i64(minor, 0, 10000, &number) && number < 32;
+    if (answered)
+        __atomic_store_n(&client->log_split, old ? LOG_SPLIT_NO : LOG_SPLIT_YES, __ATOMIC_RELAXED);
+    return !old;
+}
+
+/* 422 `PodLogOptions "p" is invalid: stream: Forbidden: may not be specified`: the feature gate is off. */
+static bool is_split_refusal(const struct err *e)
+{
+    return e && e->kind == ERR_INVALID && slice_find(err_message(e), S("stream: ")) >= 0;
+}
+
+static struct err *log_read_stream(struct k8s_client *client, const struct k8s_log_options *options,
+                                   enum k8s_log_stream stream, struct err *(*sink)(void *ctx, struct slice data),
+                                   void *sink_ctx, const volatile bool *stop)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct slice path = slice_fmt(arena, "/api/v1/namespaces/%.*s/pods/%.*s/log", SLICE_ARG(options->namespace_name),
@@ -267,8 +297,8 @@ struct err *k8s_log_read(struct k8s_client *client, const struct k8s_log_options
         path = k8s_path_with(arena, path, "timestamps", S("true"));
     if (options->since_time.ptr)
         path = k8s_path_with(arena, path, "sinceTime", options->since_time);
-    if (options->stream != K8S_LOG_ALL)
-        path = k8s_path_with(arena, path, "stream", options->stream == K8S_LOG_STDOUT ? S("Stdout") : S("Stderr"));
+    if (stream != K8S_LOG_ALL)
+        path = k8s_path_with(arena, path, "stream", stream == K8S_LOG_STDOUT ? S("Stdout") : S("Stderr"));
     struct http_response response;
     return k8s_request_send(
         client, arena,
@@ -279,4 +309,21 @@ struct err *k8s_log_read(struct k8s_client *client, const struct k8s_log_options
                               .silence_ms = options->follow ? 0 : 60 * 1000, /* a job may say nothing for hours */
                               .stop = stop},
         &response);
+}
+
+struct err *k8s_log_read(struct k8s_client *client, const struct k8s_log_options *options,
+                         struct err *(*sink)(void *ctx, struct slice data), void *sink_ctx, const volatile bool *stop)
+{
+    if (options->stream == K8S_LOG_ALL)
+        return log_read_stream(client, options, K8S_LOG_ALL, sink, sink_ctx, stop);
+    if (client_splits_logs(client)) {
+        struct err *e = log_read_stream(client, options, options->stream, sink, sink_ctx, stop);
+        if (!is_split_refusal(e))
+            return e;
+        err_free(e);
+        __atomic_store_n(&client->log_split, LOG_SPLIT_NO, __ATOMIC_RELAXED);
+    }
+    if (options->stream == K8S_LOG_STDERR)
+        return NULL; /* it is in the other one */
+    return log_read_stream(client, options, K8S_LOG_ALL, sink, sink_ctx, stop);
 }

@@ -47,6 +47,7 @@ struct k8s_log_options {
     bool timestamps;
     struct slice since_time;    /* RFC 3339; absent: all */
 };
-/* Bytes go to sink as they arrive; returns at the log's end. stop: see http/client.h. */
+/* Bytes go to sink as they arrive; returns at the log's end. stop: see http/client.h. An API server that can't tell the streams
+ * apart (before 1.32 it ignores the parameter, later it may refuse it) gives everything as STDOUT and an empty STDERR. */
 struct err *k8s_log_read(struct k8s_client *client, const struct k8s_log_options *options, struct err *(*sink)(void *ctx, struct slice data),
                          void *sink_ctx, const volatile bool *stop) NODISCARD;

@@ -5,7 +5,10 @@
 #include "http/client.h"
 #include "k8s/client.h"
 
+enum log_split { LOG_SPLIT_UNKNOWN, LOG_SPLIT_YES, LOG_SPLIT_NO };
+
 struct k8s_client {
+    enum log_split log_split; /* atomic: does the API server know the log parameter `stream`? */
     struct http_client *http;
     char *server;     /* without a final slash */
     char *token;      /* NULL: none; secret */

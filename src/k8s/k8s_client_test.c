@@ -325,6 +325,7 @@ static struct err *collect(void *ctx, struct slice data)
 static void test_a_log_is_followed_by_stream_and_an_error_is_told(void **state)
 {
     static const struct step steps[] = {
+        {"GET /version|", 0, "{\"major\":\"1\",\"minor\":\"34+\"}", END_CLEAN},
         {"GET "
          "/api/v1/namespaces/n/pods/p/"
          "log?container=c&follow=true&timestamps=true&sinceTime=2026-01-01T00%3A00%3A00Z&stream=Stderr|",
@@ -353,6 +354,40 @@ static void test_a_log_is_followed_by_stream_and_an_error_is_told(void **state)
     err_free(e);
     strbuf_deinit(&text);
     script_end(&s);
+}
+
+#define READ_BOTH(s, text)                                                                                             \
+    do {                                                                                                               \
+        struct k8s_log_options both_ = {.namespace_name = S("n"), .pod = S("p"), .stream = K8S_LOG_STDOUT};             \
+        assert_null(k8s_log_read((s)->client, &both_, collect, (text), NULL));                                         \
+        both_.stream = K8S_LOG_STDERR;                                                                                 \
+        assert_null(k8s_log_read((s)->client, &both_, collect, (text), NULL));                                         \
+    } while (0)
+
+static void test_a_server_that_refuses_or_does_not_know_streams_gives_all_as_stdout(void **state)
+{
+    static const struct step refusing[] = {
+        {"GET /version|", 0, "{\"major\":\"1\",\"minor\":\"33\"}", END_CLEAN},
+        {"log?stream=Stdout|", 422,
+         "{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\",\"message\":\"PodLogOptions \\\"p\\\" is invalid: "
+         "stream: Forbidden: may not be specified\"}",
+         END_CLEAN},
+        {"/log|", 0, "all\n", END_CLEAN},
+    };
+    static const struct step old[] = {
+        {"GET /version|", 0, "{\"major\":\"1\",\"minor\":\"30+\"}", END_CLEAN},
+        {"/log|", 0, "all\n", END_CLEAN},
+    };
+    for (int i = 0; i < 2; i++) {
+        struct script s;
+        script_start(&s, i ? old : refusing, i ? ARRAY_SIZE(old) : ARRAY_SIZE(refusing));
+        struct strbuf text = STRBUF_HEAP;
+        READ_BOTH(&s, &text);
+        assert_string_equal(text.ptr, "all\n");
+        assert_int_equal(s.done, s.count);
+        strbuf_deinit(&text);
+        script_end(&s);
+    }
 }
 
 /* clang-format off */
@@ -403,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_objects_are_read_made_patched_and_deleted),
         cmocka_unit_test(test_errors_carry_the_servers_reason_and_words),
         cmocka_unit_test(test_a_log_is_followed_by_stream_and_an_error_is_told),
+        cmocka_unit_test(test_a_server_that_refuses_or_does_not_know_streams_gives_all_as_stdout),
         cmocka_unit_test(test_a_kubeconfig_gives_a_client_or_says_what_it_cannot_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
