@@ -38,12 +38,17 @@ struct observations *observations_new(void)
     return obs;
 }
 
+static void pod_free(struct pod *p)
+{
+    arena_free(p->arena);
+    free(p);
+}
+
 static void run_free(struct run *run)
 {
     for (struct pod *p = run->pods; p;) {
         struct pod *next = p->next;
-        arena_free(p->arena);
-        free(p);
+        pod_free(p);
         p = next;
     }
     free(run->id);
@@ -181,14 +186,18 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
     struct pod **at = &(*link)->pods;
     while (*at && !slice_eq((*at)->name, name))
         at = &(*at)->next;
-    if (*at) {
-        struct pod *old = *at;
-        fresh->next = old->next;
-        arena_free(old->arena);
-        free(old);
+    struct pod *dropped = *at;
+    if (dropped && what == OBSERVED_CREATED) {
+        dropped = fresh;
+    } else {
+        fresh->next = dropped ? dropped->next : NULL;
+        *at = fresh;
     }
-    *at = fresh;
     pthread_mutex_unlock(&obs->lock);
+    if (dropped) {
+        arena_free(dropped->arena);
+        free(dropped);
+    }
 }
 
 void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct observation *ret_seen)
@@ -200,7 +209,7 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
         if (!p->driver && !p->gone)
             executors++;
-        if (p->driver && !p->gone) {
+        if (p->driver && (!p->gone || p->facts.driver == DRIVER_ENDED)) { /* one that ended and was then deleted has ended */
             seen = p->facts;
             seen.reason = slice_dup(arena, seen.reason);
             seen.message = slice_dup(arena, seen.message);

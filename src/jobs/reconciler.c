@@ -1,7 +1,8 @@
 /* Worker threads take keys from the queue. A key is a job run's id, or "vc/" and a virtual cluster's. One step: row + observation ->
  * decide() -> do it -> write the fact. Watches and the log shipper only put keys in.
  *
- * lock guards feeds (the list; a feed's fields have their own rules below). */
+ * lock guards feeds (the list; a feed's fields have their own rules below). Steps that write to a cluster hold one of its few places
+ * (feed_enter): a cluster that hangs never has all workers. */
 #include "jobs/reconciler.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -19,11 +20,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKER_COUNT 4
+#define WORKER_COUNT 8
+#define WRITERS_PER_CLUSTER 4 /* so that a cluster that hangs leaves workers for the others */
+#define WRITERS_IN_TROUBLE 1
+#define LOOK_AGAIN_MS 60000   /* every open run is looked at so often, told or not */
+#define LOGS_KEPT_MS ((int64_t)24 * 3600 * 1000) /* how long shipping goes on behind a final state */
+#define LOGS_READ_MS ((int64_t)15 * 60 * 1000)   /* how long pods are kept for logs that can't be read */
 #define VIRTUAL_CLUSTER_KEY "vc/"
 #define VIRTUAL_CLUSTER_POLL_MS 500
 #define EXECUTORS_GRACE_MS 30000 /* how long the executors' logs hold the end back after the driver's */
-#define RETRY_FIRST_MS 200
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS 60000
 #define REAP_POLL_MS 2000
 #define ERROR_TAIL_BYTES ((size_t)32 * 1024)
 
@@ -36,7 +43,9 @@ struct feed {
     struct slice driver_master;
     struct k8s_watch *watch;
     atomic_bool synced;
-    pthread_mutex_t lock; /* guards trouble, trouble_since */
+    pthread_mutex_t lock; /* guards all below */
+    int writers;
+    bool failing;         /* the last write found no answer */
     char *trouble;        /* why it does not answer, or NULL */
     struct instant trouble_since;
 };
@@ -48,6 +57,7 @@ struct reconciler {
     struct logship *logship;
     pthread_mutex_t lock;
     struct feed *feeds;
+    struct instant started_at;
     pthread_t workers[WORKER_COUNT];
     size_t worker_count;
 };
@@ -93,6 +103,7 @@ static void watched(void *ctx, enum k8s_watch_event event, const struct json *ob
         observations_pod(r->observations, arena, object, event == K8S_GONE ? OBSERVED_GONE : OBSERVED_PRESENT, &run_id);
         if (run_id.ptr)
             work_queue_add(r->queue, run_id, monotonic_ms());
+        set_trouble(feed, NULL); /* it answers again */
         return;
     case K8S_SYNCED:
         set_trouble(feed, NULL);
@@ -160,7 +171,30 @@ struct step {
     struct instant now;
     int64_t again_ms; /* monotonic; 0: wait for an observation */
     bool over;        /* the step did something: look again at once */
+    bool done;        /* nothing will ever happen to it again */
+    struct instant failing_since; /* what is tried has been tried since then; ms 0: not known */
 };
+
+/* A place among those who write to the cluster; without one the step comes again soon. */
+static bool feed_enter(struct step *s)
+{
+    pthread_mutex_lock(&s->feed->lock);
+    int places = s->feed->failing || s->feed->trouble ? WRITERS_IN_TROUBLE : WRITERS_PER_CLUSTER;
+    bool entered = s->feed->writers < places;
+    s->feed->writers += entered;
+    pthread_mutex_unlock(&s->feed->lock);
+    if (!entered)
+        s->again_ms = monotonic_ms() + RETRY_MIN_MS / 4;
+    return entered;
+}
+
+static void feed_leave(struct step *s, const struct err *e)
+{
+    pthread_mutex_lock(&s->feed->lock);
+    s->feed->writers--;
+    s->feed->failing = e && e->kind == ERR_UNAVAILABLE;
+    pthread_mutex_unlock(&s->feed->lock);
+}
 
 static struct launch_context launch_context_of(const struct step *s)
 {
@@ -187,18 +221,20 @@ static void observe_feed(struct step *s)
     pthread_mutex_unlock(&s->feed->lock);
 }
 
-/* Tells the log shipper what is known of the run's containers, and learns how far it is. */
+/* Tells the log shipper what is known of the run's containers, and learns how far it is. In a final state too: shipping may go on. */
 static struct err *follow_logs(struct step *s)
 {
     struct reconciler *r = s->reconciler;
-    if (!s->run.launch_started_at.ms || job_run_state_is_final(s->state))
+    if (!s->run.launch_started_at.ms)
         return NULL;
-    if (!s->feed) {
+    bool final = job_run_state_is_final(s->state), driver_over = s->run.outcome.ptr || final;
+    struct slice trouble = SLICE_NONE;
+    enum logship_state state = logship_state(r->logship, s->arena, s->run.id, &trouble);
+    if (!s->feed && state == LOGSHIP_UNKNOWN) { /* the cluster went while nobody looked */
         s->seen.logs_settled = true;
         return NULL;
     }
-    struct slice trouble = SLICE_NONE;
-    if (logship_state(r->logship, s->arena, s->run.id, &trouble) == LOGSHIP_UNKNOWN) {
+    if (state == LOGSHIP_UNKNOWN) {
         struct launch_context context = launch_context_of(s);
         struct logship_run logs;
         TRY(launch_describe_logs(&context, s->arena, &s->run, &logs));
@@ -207,18 +243,19 @@ static struct err *follow_logs(struct step *s)
     struct observed_container *containers;
     size_t count, alive = 0;
     observations_containers(r->observations, s->arena, s->run.id, &containers, &count);
-    bool overdue = s->run.outcome_at.ms && s->now.ms - s->run.outcome_at.ms > EXECUTORS_GRACE_MS;
+    bool overdue = final || !s->feed || (s->run.outcome_at.ms && s->now.ms - s->run.outcome_at.ms > EXECUTORS_GRACE_MS);
     for (size_t i = 0; i < count; i++) {
+        if (!containers[i].started)
+            continue;
         bool ended = containers[i].ended || overdue;
         alive += !ended;
-        if (containers[i].started)
-            logship_container(r->logship, s->run.id, containers[i].pod, containers[i].container,
-                              ended ? LOGSHIP_CONTAINER_ENDED : LOGSHIP_CONTAINER_STARTED);
+        logship_container(r->logship, s->run.id, containers[i].pod, containers[i].container,
+                          ended ? LOGSHIP_CONTAINER_ENDED : LOGSHIP_CONTAINER_STARTED);
     }
-    if (s->run.outcome.ptr && s->seen.synced && alive == 0)
+    if (driver_over && (s->seen.synced || !s->feed) && alive == 0)
         logship_finish(r->logship, s->run.id);
-    enum logship_state state = logship_state(r->logship, s->arena, s->run.id, &trouble);
-    s->seen.logs_settled = s->run.outcome.ptr && (state == LOGSHIP_WHOLE || state == LOGSHIP_GIVEN_UP);
+    state = logship_state(r->logship, s->arena, s->run.id, &trouble);
+    s->seen.logs_settled = driver_over && (state == LOGSHIP_WHOLE || state == LOGSHIP_GIVEN_UP);
     if (state == LOGSHIP_GIVEN_UP)
         s->seen.log_trouble = trouble;
     return NULL;
@@ -271,6 +308,28 @@ static struct err *move(struct step *s, const struct action *action)
     return NULL;
 }
 
+static struct instant later_of(struct instant a, struct instant b)
+{
+    return a.ms > b.ms ? a : b;
+}
+
+/* Takes e. */
+static struct err *reject(struct step *s, struct err *e)
+{
+    struct slice reason = e->code && slice_ends_with(slice_from_cstr(e->code), S("_ERROR")) ? slice_dup_cstr(s->arena, e->code) : FAILURE_INTERNAL_ERROR;
+    if (e->kind == ERR_UNAVAILABLE || (e->code && slice_eq(slice_from_cstr(e->code), FAILURE_CLUSTER_UNAVAILABLE)))
+        reason = FAILURE_CLUSTER_UNAVAILABLE;
+    struct action rejected = {
+        .kind = ACTION_MOVE,
+        .event = JOB_RUN_EVENT_REJECTED,
+        .failure_reason = reason,
+        .state_details = outcome_cut_details(s->arena, slice_dup_cstr(s->arena, e->message)),
+    };
+    logship_control_line(s->reconciler->logship, s->run.id, S("stderr"), rejected.state_details);
+    err_free(e);
+    return move(s, &rejected);
+}
+
 static struct err *launch(struct step *s)
 {
     struct launch_context context = launch_context_of(s);
@@ -280,23 +339,18 @@ static struct err *launch(struct step *s)
         return NULL;
     }
     struct launched launched;
+    if (!feed_enter(s))
+        return NULL;
     struct err *e = launch_run(&context, s->arena, &s->run, &launched);
-    if (e && e->kind == ERR_UNAVAILABLE)
+    feed_leave(s, e);
+    s->failing_since = later_of(s->run.launch_started_at, s->reconciler->started_at);
+    if (e && e->kind == ERR_UNAVAILABLE && s->now.ms - s->failing_since.ms < CLUSTER_TROUBLE_MAX_MS)
         return err_wrap(e, "launching job run %.*s", SLICE_ARG(s->run.id));
-    if (e) {
-        struct action rejected = {
-            .kind = ACTION_MOVE,
-            .event = JOB_RUN_EVENT_REJECTED,
-            .failure_reason = e->code ? slice_dup_cstr(s->arena, e->code) : FAILURE_INTERNAL_ERROR,
-            .state_details = outcome_cut_details(s->arena, slice_dup_cstr(s->arena, e->message)),
-        };
-        logship_control_line(s->reconciler->logship, s->run.id, S("stderr"), rejected.state_details);
-        err_free(e);
-        return move(s, &rejected);
-    }
+    if (e)
+        return reject(s, e);
     /* The watch may be behind this write: put the pod in, so that its absence means that it was deleted. */
     struct slice ignored;
-    observations_pod(s->reconciler->observations, s->arena, launched.pod, OBSERVED_PRESENT, &ignored);
+    observations_pod(s->reconciler->observations, s->arena, launched.pod, OBSERVED_CREATED, &ignored);
     TRY(change(s, (struct job_run_change){
                       .to = job_run_state_name(JOB_RUN_SUBMITTED),
                       .event = job_run_event_name(JOB_RUN_EVENT_LAUNCHED),
@@ -306,30 +360,56 @@ static struct err *launch(struct step *s)
     return NULL;
 }
 
+/* Removes what the run has in its cluster; *ret_gone when nothing of it is left there. */
+static struct err *remove_objects(struct step *s, bool *ret_gone)
+{
+    struct reconciler *r = s->reconciler;
+    struct slice *pods;
+    size_t count;
+    *ret_gone = false;
+    observations_pods(r->observations, s->arena, s->run.id, &pods, &count);
+    struct launch_context context = launch_context_of(s);
+    if (!feed_enter(s))
+        return NULL;
+    struct err *e = launch_remove(&context, s->arena, &s->run, pods, count);
+    feed_leave(s, e);
+    if (e)
+        return err_wrap(e, "removing what is left of job run %.*s", SLICE_ARG(s->run.id));
+    observations_pods(r->observations, s->arena, s->run.id, &pods, &count);
+    *ret_gone = count == 0;
+    return NULL;
+}
+
+/* Logs first: pods stay until they are read, the key and the spool until they are shipped, each for its time. A run that never got a
+ * driver has only what it was rejected for, and its destination may be the reason: that is given up with the state. */
 static struct err *reap(struct step *s)
 {
     struct reconciler *r = s->reconciler;
-    if (s->feed && s->run.launch_started_at.ms) {
-        if (!s->seen.synced) {
-            s->again_ms = monotonic_ms() + REAP_POLL_MS;
-            return NULL;
-        }
-        struct slice *pods;
-        size_t count;
-        observations_pods(r->observations, s->arena, s->run.id, &pods, &count);
-        struct launch_context context = launch_context_of(s);
-        TRY(err_wrap(launch_remove(&context, s->arena, &s->run, pods, count), "removing what is left of job run %.*s", SLICE_ARG(s->run.id)));
-        observations_pods(r->observations, s->arena, s->run.id, &pods, &count);
-        if (count) { /* they are on their way: the watch tells when they are gone */
-            s->again_ms = monotonic_ms() + REAP_POLL_MS;
-            return NULL;
-        }
+    struct slice trouble;
+    int64_t age_ms = s->now.ms - s->run.finished_at.ms;
+    enum logship_state logs = logship_state(r->logship, s->arena, s->run.id, &trouble);
+    bool shipped = logs == LOGSHIP_WHOLE || logs == LOGSHIP_UNKNOWN || age_ms > LOGS_KEPT_MS || (logs == LOGSHIP_GIVEN_UP && !s->run.outcome.ptr);
+    bool read = shipped || age_ms > LOGS_READ_MS || logship_is_read(r->logship, s->run.id);
+    s->again_ms = monotonic_ms() + REAP_POLL_MS;
+    s->failing_since = s->run.finished_at;
+    bool gone = !s->feed || !s->run.launch_started_at.ms;
+    if (!gone && (!s->seen.synced || !read))
+        return NULL;
+    if (!gone)
+        TRY(remove_objects(s, &gone));
+    if (!gone) /* they are on their way: the watch tells when they are gone */
+        return NULL;
+    if (!shipped) { /* the log shipper tells when they are */
+        s->again_ms = monotonic_ms() + LOOK_AGAIN_MS;
+        return NULL;
     }
-    TRY(store_access_key_remove(r->options.store, s->run.id));
+    /* The key last: a crash before finds it again instead of making another. */
     logship_close(r->logship, s->run.id);
+    TRY(store_access_key_remove(r->options.store, s->run.id));
     observations_drop(r->observations, s->run.id);
     TRY(change(s, (struct job_run_change){.reaped = true}));
     s->over = false;
+    s->done = true;
     return NULL;
 }
 
@@ -355,8 +435,12 @@ static struct err *perform(struct step *s, const struct action *action)
                          });
     case ACTION_KILL: {
         struct launch_context context = launch_context_of(s);
+        if (!feed_enter(s))
+            return NULL;
         s->again_ms = monotonic_ms() + REAP_POLL_MS;
-        return launch_kill(&context, s->arena, &s->run);
+        struct err *e = launch_kill(&context, s->arena, &s->run);
+        feed_leave(s, e);
+        return e;
     }
     case ACTION_REAP:
         return reap(s);
@@ -367,12 +451,18 @@ static struct err *perform(struct step *s, const struct action *action)
 static struct err *step_run(struct step *s, struct slice id)
 {
     struct reconciler *r = s->reconciler;
-    TRY(store_job_run_get(r->options.store, s->arena, id, &s->run));
-    if (s->run.reaped)
+    struct err *e = store_job_run_get(r->options.store, s->arena, id, &s->run);
+    s->done = (!e && s->run.reaped) || (e && e->kind == ERR_NOT_FOUND);
+    if (s->done) { /* pods of a run that is over, or of another installation's on the same cluster */
+        err_free(e);
+        observations_drop(r->observations, id);
         return NULL;
+    }
+    if (e)
+        return e;
     if (!job_run_state_parse(s->run.state, &s->state))
         return err_new(ERR_INTERNAL, "job run %.*s has the unknown state %.*s", SLICE_ARG(id), SLICE_ARG(s->run.state));
-    struct err *e = feed_get(r, s->arena, s->run.cluster, &s->feed);
+    e = feed_get(r, s->arena, s->run.cluster, &s->feed);
     if (e && e->kind != ERR_NOT_FOUND)
         return e;
     err_free(e);
@@ -402,9 +492,14 @@ static struct err *step_virtual_cluster(struct step *s, struct slice id)
 {
     struct reconciler *r = s->reconciler;
     struct virtual_cluster row;
-    TRY(store_virtual_cluster_get(r->options.store, s->arena, id, &row));
-    if (!slice_eq(row.state, S("TERMINATING")))
+    struct err *missing = store_virtual_cluster_get(r->options.store, s->arena, id, &row);
+    s->done = (missing && missing->kind == ERR_NOT_FOUND) || (!missing && !slice_eq(row.state, S("TERMINATING")));
+    if (s->done) {
+        err_free(missing);
         return NULL;
+    }
+    if (missing)
+        return missing;
     struct slice *live;
     size_t count;
     TRY(store_job_run_list_live(r->options.store, s->arena, id, &live, &count));
@@ -423,6 +518,13 @@ static struct err *step_virtual_cluster(struct step *s, struct slice id)
     return store_virtual_cluster_move(r->options.store, id, S("TERMINATING"), S("TERMINATED"), &changed);
 }
 
+/* Longer and longer, by how long it has been tried, not by how often: no state to keep. */
+static int64_t retry_ms(const struct step *s)
+{
+    int64_t tried_ms = s->failing_since.ms ? (s->now.ms - s->failing_since.ms) / 8 : RETRY_MIN_MS;
+    return tried_ms < RETRY_MIN_MS ? RETRY_MIN_MS : tried_ms > RETRY_MAX_MS ? RETRY_MAX_MS : tried_ms;
+}
+
 static void *work(void *arg)
 {
     struct reconciler *r = arg;
@@ -432,10 +534,10 @@ static void *work(void *arg)
         struct step s = {.reconciler = r, .arena = arena_new(), .now = instant_now()};
         struct slice cluster_prefix = S(VIRTUAL_CLUSTER_KEY);
         struct err *e = slice_starts_with(key, cluster_prefix) ? step_virtual_cluster(&s, slice_from(key, cluster_prefix.len)) : step_run(&s, key);
-        int64_t again = s.over ? monotonic_ms() : s.again_ms;
+        int64_t again = s.over ? monotonic_ms() : s.again_ms ? s.again_ms : s.done ? 0 : monotonic_ms() + LOOK_AGAIN_MS;
         if (e) {
             log_event(RECONCILE_FAILED, LOG_SLICE("jobRunId", key), LOG_ERR(e));
-            again = monotonic_ms() + (e->kind == ERR_UNAVAILABLE ? RETRY_FIRST_MS * 5 : RETRY_FIRST_MS * 25);
+            again = monotonic_ms() + retry_ms(&s);
             err_free(e);
         }
         arena_free(s.arena);
@@ -466,6 +568,7 @@ struct err *reconciler_start(const struct reconciler_options *options, struct re
 {
     struct reconciler *r = xcalloc(1, sizeof(*r));
     r->options = *options;
+    r->started_at = instant_now();
     r->queue = work_queue_new();
     r->observations = observations_new();
     pthread_mutex_init(&r->lock, NULL);
@@ -503,6 +606,7 @@ void reconciler_stop(struct reconciler *r)
     if (!r)
         return;
     work_queue_stop(r->queue);
+    logship_interrupt(r->logship); /* a worker may be in logship_check */
     for (size_t i = 0; i < r->worker_count; i++)
         pthread_join(r->workers[i], NULL);
     for (struct feed *f = r->feeds; f;) {
