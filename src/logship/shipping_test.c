@@ -1,0 +1,570 @@
+/* Log shipping between fakes of both ends: a pod's log as the Kubernetes API gives it, and an S3 and CloudWatch Logs
+ * that remember. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/gzip.h"
+#include "base/json.h"
+#include "http/server.h"
+#include "logship/logship.h"
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define RUN "000000000000000001"
+#define VC "vc1"
+#define DRIVER "spark-" RUN "-driver"
+#define KEY VC "/jobs/" RUN "/containers/spark-" RUN "/" DRIVER
+
+struct stored {
+    char path[300];
+    struct strbuf body;
+    int puts;
+};
+
+struct fake {
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    struct http_server *server;
+    struct k8s_client *client;
+    struct logship *ship;
+    char dir[64], endpoint[64];
+    /* the pod */
+    struct strbuf out, err_; /* with time stamps */
+    bool log_ended, log_gone, no_split, stopping;
+    const char *minor;
+    size_t break_after; /* the connection breaks after so many bytes, once */
+    int log_reads;
+    /* the sinks */
+    struct stored objects[16], streams[16];
+    size_t object_count, stream_count;
+    bool bucket, group;
+    bool denied;
+    int s3_failures;  /* so many calls answer 503 */
+    int lose_answers; /* so many PutLogEvents are kept but answer 500 */
+    int changes;
+};
+
+static struct stored *find(struct stored *all, size_t count, struct slice path)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_eq(slice_from_cstr(all[i].path), path))
+            return &all[i];
+    return NULL;
+}
+
+static struct stored *make(struct stored *all, size_t *count, struct slice path)
+{
+    struct stored *s = find(all, *count, path);
+    if (!s) {
+        assert_true(*count < 16);
+        s = &all[(*count)++];
+        snprintf(s->path, sizeof(s->path), "%.*s", SLICE_ARG(path));
+    }
+    return s;
+}
+
+/* ---- the Kubernetes API ---- */
+
+static void answer_log(struct fake *f, struct http_request *request)
+{
+    struct slice stream = http_query_get(request->arena, request->query, S("stream"));
+    bool follow = http_query_get(request->arena, request->query, S("follow")).ptr != NULL;
+    pthread_mutex_lock(&f->lock);
+    f->log_reads++;
+    bool gone = f->log_gone, refused = f->no_split && stream.ptr;
+    pthread_mutex_unlock(&f->lock);
+    if (gone || refused) {
+        http_respond(
+            request, gone ? 404 : 422, NULL, 0,
+            gone ? S("{\"kind\":\"Status\",\"code\":404,\"reason\":\"NotFound\",\"message\":\"pods not found\"}")
+                 : S("{\"kind\":\"Status\",\"code\":422,\"reason\":\"Invalid\",\"message\":\"PodLogOptions is invalid: "
+                     "stream: Forbidden: may not be specified\"}"));
+        return;
+    }
+    struct strbuf *text = slice_eq(stream, S("Stderr")) ? &f->err_ : &f->out;
+    size_t sent = 0;
+    struct err *e = http_respond_begin(request, 200, NULL, 0, -1);
+    pthread_mutex_lock(&f->lock);
+    while (!e && !f->stopping) {
+        size_t to = text->len;
+        bool breaks = f->break_after && text == &f->out && to > f->break_after;
+        if (breaks)
+            to = f->break_after;
+        struct slice piece = slice_dup(request->arena, slice_sub(strbuf_slice(text), sent, to - sent));
+        if (breaks)
+            f->break_after = 0;
+        bool ended = f->log_ended || !follow;
+        pthread_mutex_unlock(&f->lock);
+        if (piece.len)
+            e = http_respond_write(request, piece);
+        sent += piece.len;
+        if (breaks)
+            return; /* without an end */
+        pthread_mutex_lock(&f->lock);
+        if (sent == text->len && ended)
+            break;
+        if (sent == text->len && !f->stopping)
+            pthread_cond_wait(&f->cond, &f->lock);
+    }
+    pthread_mutex_unlock(&f->lock);
+    err_free(e);
+    http_respond_end(request);
+}
+
+/* ---- S3 and CloudWatch Logs ---- */
+
+static void answer_s3(struct fake *f, struct http_request *request, struct slice body)
+{
+    pthread_mutex_lock(&f->lock);
+    int status = 200;
+    struct slice text = S("");
+    bool is_bucket = slice_eq(request->path, S("/logs"));
+    if (f->s3_failures > 0) {
+        f->s3_failures--;
+        status = 503;
+        text = S("<Error><Code>SlowDown</Code><Message>slow down</Message></Error>");
+    } else if (f->denied) {
+        status = 403;
+        text = S("<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>");
+    } else if (is_bucket) {
+        f->bucket = true;
+    } else if (!f->bucket) {
+        status = 404;
+        text = S("<Error><Code>NoSuchBucket</Code><Message>no bucket</Message></Error>");
+    } else {
+        struct stored *object = make(f->objects, &f->object_count, request->path);
+        strbuf_truncate(&object->body, 0);
+        strbuf_append(&object->body, body);
+        object->puts++;
+    }
+    pthread_cond_broadcast(&f->cond);
+    pthread_mutex_unlock(&f->lock);
+    http_respond(request, status, NULL, 0, text);
+}
+
+static void refuse(struct http_request *request, const char *type)
+{
+    http_respond(request, 400, NULL, 0, slice_fmt(request->arena, "{\"__type\":\"%s\",\"message\":\"said no\"}", type));
+}
+
+static void put_events(struct fake *f, struct http_request *request, const struct json *input, struct stored *stream)
+{
+    JSON_FOREACH (event, json_get(input, S("logEvents")))
+        strbuf_append_fmt(&stream->body, "%lld %.*s\n", (long long)json_get_i64(event, "timestamp", 0),
+                          SLICE_ARG(json_get_text(event, "message")));
+    stream->puts++;
+    bool lose = f->lose_answers > 0;
+    f->lose_answers -= lose;
+    http_respond(request, lose ? 500 : 200, NULL, 0, S("{}"));
+}
+
+static void get_events(struct http_request *request, const struct stored *stream)
+{
+    struct json *output = json_object(request->arena), *events = json_ensure_array(request->arena, output, "events");
+    struct slice rest = strbuf_slice(&stream->body);
+    while (rest.len) {
+        struct slice line = slice_cut(&rest, '\n');
+        struct slice stamp = slice_cut(&line, ' ');
+        int64_t ms = 0;
+        assert_true(slice_to_i64(stamp, 0, INT64_MAX, &ms));
+        struct json *event = json_object(request->arena);
+        json_set_i64(request->arena, event, "timestamp", ms);
+        json_set_text(request->arena, event, "message", line);
+        json_append(events, event);
+    }
+    http_respond(request, 200, NULL, 0, json_to_slice(request->arena, output));
+}
+
+static void answer_logs(struct fake *f, struct http_request *request, struct slice body)
+{
+    struct slice target = http_header_get(request->headers, S("X-Amz-Target"));
+    struct json *input = NULL;
+    err_free(json_parse(request->arena, body, JSON_DUPLICATES_REFUSE, &input));
+    struct slice name = json_get_text(input, "logStreamName");
+    pthread_mutex_lock(&f->lock);
+    struct stored *stream = find(f->streams, f->stream_count, name);
+    if (slice_ends_with(target, S(".CreateLogGroup"))) {
+        f->group = true;
+        http_respond(request, 200, NULL, 0, S(""));
+    } else if (!f->group) {
+        refuse(request, "ResourceNotFoundException");
+    } else if (slice_ends_with(target, S(".CreateLogStream"))) {
+        make(f->streams, &f->stream_count, name);
+        http_respond(request, 200, NULL, 0, S(""));
+    } else if (!stream) {
+        refuse(request, "ResourceNotFoundException");
+    } else if (slice_ends_with(target, S(".PutLogEvents"))) {
+        put_events(f, request, input, stream);
+    } else {
+        get_events(request, stream);
+    }
+    pthread_cond_broadcast(&f->cond);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void handle(struct http_request *request, void *ctx)
+{
+    struct fake *f = ctx;
+    struct slice body = S("");
+    err_free(http_body_read_all(request, 64 << 20, &body));
+    if (slice_starts_with(request->path, S("/api/v1/namespaces/ns/pods/" DRIVER "/log")))
+        answer_log(f, request);
+    else if (slice_eq(request->path, S("/version")))
+        http_respond(request, 200, NULL, 0,
+                     slice_fmt(request->arena, "{\"major\":\"1\",\"minor\":\"%s\"}", f->minor ? f->minor : "34+"));
+    else if (slice_find(http_header_get(request->headers, S("Authorization")), S("/us-east-1/s3/aws4_request")) >= 0)
+        answer_s3(f, request, body);
+    else if (slice_find(http_header_get(request->headers, S("Authorization")), S("/us-east-1/logs/aws4_request")) >= 0)
+        answer_logs(f, request, body);
+    else
+        http_respond(request, 400, NULL, 0, S("who are you"));
+}
+
+/* ---- fixture ---- */
+
+static void changed(void *ctx, struct slice id)
+{
+    struct fake *f = ctx;
+    pthread_mutex_lock(&f->lock);
+    f->changes++;
+    pthread_cond_broadcast(&f->cond);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static struct logship_run run_of(const struct fake *f)
+{
+    return (struct logship_run){.job_run_id = S(RUN),
+                                .virtual_cluster_id = S(VC),
+                                .client = f->client,
+                                .namespace_ = S("ns"),
+                                .access_key_id = S("AKIAEXAMPLE"),
+                                .secret_access_key = S("secret"),
+                                .session_token = S("token"),
+                                .log_uri = S("s3://logs/a/b/"),
+                                .log_group_name = S("/group"),
+                                .log_stream_name_prefix = S("pre")};
+}
+
+static void ship_start(struct fake *f)
+{
+    struct err *e = logship_start(&(struct logship_options){.spool_dir = slice_from_cstr(f->dir),
+                                                            .endpoint = slice_from_cstr(f->endpoint),
+                                                            .region = S("us-east-1"),
+                                                            .changed = changed,
+                                                            .changed_ctx = f},
+                                  &f->ship);
+    assert_null(e);
+    struct logship_run run = run_of(f);
+    assert_null(logship_open(f->ship, &run));
+}
+
+static void fake_start(struct fake *f)
+{
+    *f = (struct fake){
+        .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER, .dir = "/tmp/logship_test.XXXXXX"};
+    assert_non_null(mkdtemp(f->dir));
+    assert_null(http_server_start(
+        &(struct http_server_options){.address = "127.0.0.1", .handler = handle, .ctx = f, .worker_count = 16},
+        &f->server));
+    snprintf(f->endpoint, sizeof(f->endpoint), "http://127.0.0.1:%u", http_server_port(f->server));
+    assert_null(k8s_client_new(&(struct k8s_client_options){.server = slice_from_cstr(f->endpoint)}, &f->client));
+}
+
+static void fake_end(struct fake *f)
+{
+    logship_stop(f->ship);
+    pthread_mutex_lock(&f->lock);
+    f->stopping = true;
+    pthread_cond_broadcast(&f->cond);
+    pthread_mutex_unlock(&f->lock);
+    http_server_stop(f->server, 2000);
+    k8s_client_free(f->client);
+    for (size_t i = 0; i < 16; i++) {
+        strbuf_deinit(&f->objects[i].body);
+        strbuf_deinit(&f->streams[i].body);
+    }
+    strbuf_deinit(&f->out);
+    strbuf_deinit(&f->err_);
+    assert_null(tree_remove(f->dir));
+}
+
+static void fake_say(struct fake *f, struct strbuf *where, const char *text)
+{
+    pthread_mutex_lock(&f->lock);
+    strbuf_append_cstr(where, text);
+    pthread_cond_broadcast(&f->cond);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void tell(struct fake *f, enum logship_container_state state)
+{
+    logship_container(f->ship, S(RUN), S(DRIVER), S("spark-kubernetes-driver"), state);
+}
+
+static void end_log(struct fake *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->log_ended = true;
+    pthread_cond_broadcast(&f->cond);
+    pthread_mutex_unlock(&f->lock);
+    tell(f, LOGSHIP_CONTAINER_ENDED);
+}
+
+/* Waits up to 20 s for the run to be whole. */
+static void expect_whole(struct fake *f)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice trouble = S("");
+    int64_t until_ms = monotonic_ms() + 20000;
+    enum logship_state state = LOGSHIP_SHIPPING;
+    pthread_mutex_lock(&f->lock);
+    while (state == LOGSHIP_SHIPPING && monotonic_ms() < until_ms) {
+        pthread_mutex_unlock(&f->lock);
+        state = logship_state(f->ship, arena, S(RUN), &trouble);
+        pthread_mutex_lock(&f->lock);
+        struct timespec at;
+        clock_gettime(CLOCK_REALTIME, &at);
+        at.tv_nsec += 100000000;
+        at.tv_sec += at.tv_nsec / 1000000000;
+        at.tv_nsec %= 1000000000;
+        if (state == LOGSHIP_SHIPPING)
+            pthread_cond_timedwait(&f->cond, &f->lock, &at);
+    }
+    pthread_mutex_unlock(&f->lock);
+    assert_int_equal(state, LOGSHIP_WHOLE);
+}
+
+/* Waits for the stream (object) to hold this text. */
+static void expect_text(struct fake *f, bool is_object, const char *path, const char *want)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    pthread_mutex_lock(&f->lock);
+    for (;;) {
+        struct stored *s = is_object ? find(f->objects, f->object_count, slice_from_cstr(path))
+                                     : find(f->streams, f->stream_count, slice_from_cstr(path));
+        struct slice got = s ? strbuf_slice(&s->body) : S("(none)");
+        if (s && is_object && slice_ends_with(slice_from_cstr(path), S(".gz")))
+            assert_null(gzip_decode(arena, strbuf_slice(&s->body), 1 << 20, &got));
+        if (slice_eq(got, slice_from_cstr(want)))
+            break;
+        if (pthread_cond_timedwait(&f->cond, &f->lock, &until) == ETIMEDOUT)
+            fail_msg("%s holds\n%.*s\nnot\n%s", path, SLICE_ARG(got), want);
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+#define T1 "2026-11-21T21:10:00.000000001Z "
+#define T2 "2026-11-21T21:10:01.5Z "
+#define T3 "2026-11-21T21:10:02Z "
+#define OUT_GZ "/logs/a/b/" KEY "/stdout.gz"
+#define ERR_GZ "/logs/a/b/" KEY "/stderr.gz"
+#define OUT_STREAM "pre/" KEY "/stdout"
+#define ERR_STREAM "pre/" KEY "/stderr"
+
+/* ---- tests ---- */
+
+static void test_a_drivers_log_is_in_both_sinks_while_it_runs_and_whole_at_its_end(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    fake_say(&f, &f.out, T1 "hello\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, false, OUT_STREAM, "1795295400000 hello\n");
+    expect_text(&f, true, OUT_GZ, "hello\n");
+    fake_say(&f, &f.out, T2 "world\n" T3 "\n");
+    expect_text(&f, false, OUT_STREAM, "1795295400000 hello\n1795295401500 world\n1795295402000  \n");
+    fake_say(&f, &f.err_, T3 "oops");
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "hello\nworld\n\n");
+    expect_text(&f, true, ERR_GZ, "oops");
+    expect_text(&f, false, ERR_STREAM, "1795295402000 oops\n");
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    assert_string_equal(slice_cstr(arena, logship_tail(f.ship, arena, S(RUN), S(DRIVER), S("stdout"), 1000)),
+                        "hello\nworld\n\n");
+    pthread_mutex_lock(&f.lock);
+    while (!f.changes) /* comes right after the state; a test that hangs here is ended by its time-out */
+        pthread_cond_wait(&f.cond, &f.lock);
+    pthread_mutex_unlock(&f.lock);
+    logship_close(f.ship, S(RUN));
+    struct slice trouble;
+    assert_int_equal(logship_state(f.ship, arena, S(RUN), &trouble), LOGSHIP_UNKNOWN);
+    fake_end(&f);
+}
+
+static void test_a_log_whose_connection_breaks_inside_a_line_is_neither_cut_nor_doubled(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    f.break_after = strlen(T1 "one\n" T2 "two\n" T2 "tw");
+    fake_say(&f, &f.out, T1 "one\n" T2 "two\n" T2 "two again\n" T3 "three\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, false, OUT_STREAM,
+                "1795295400000 one\n1795295401500 two\n1795295401500 two again\n1795295402000 three\n");
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "one\ntwo\ntwo again\nthree\n");
+    fake_end(&f);
+}
+
+static void test_after_a_restart_nothing_is_lost_and_nothing_is_sent_twice(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    fake_say(&f, &f.out, T1 "one\n" T2 "two\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, false, OUT_STREAM, "1795295400000 one\n1795295401500 two\n");
+    logship_stop(f.ship);
+    ship_start(&f);
+    fake_say(&f, &f.out, T3 "three\n");
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, false, OUT_STREAM, "1795295400000 one\n1795295401500 two\n1795295402000 three\n");
+    expect_text(&f, true, OUT_GZ, "one\ntwo\nthree\n");
+    fake_end(&f);
+}
+
+static void test_a_batch_whose_answer_was_lost_is_not_sent_twice(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    f.lose_answers = 1;
+    fake_say(&f, &f.out, T1 "one\n" T2 "two\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, false, OUT_STREAM, "1795295400000 one\n1795295401500 two\n");
+    fake_say(&f, &f.out, T3 "three\n");
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, false, OUT_STREAM, "1795295400000 one\n1795295401500 two\n1795295402000 three\n");
+    fake_end(&f);
+}
+
+static void test_a_pod_that_is_gone_leaves_what_was_read(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    fake_say(&f, &f.out, T1 "one\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, false, OUT_STREAM, "1795295400000 one\n");
+    pthread_mutex_lock(&f.lock);
+    f.log_gone = true;
+    pthread_mutex_unlock(&f.lock);
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "one\n");
+    fake_end(&f);
+}
+
+static void test_a_server_that_cannot_split_streams_gives_all_as_stdout(void **state)
+{
+    for (int old = 0; old < 2; old++) {
+        struct fake f;
+        fake_start(&f);
+        f.no_split = !old;
+        f.minor = old ? "30+" : "33";
+        fake_say(&f, &f.out, T1 "both\n");
+        ship_start(&f);
+        tell(&f, LOGSHIP_CONTAINER_STARTED);
+        end_log(&f);
+        logship_finish(f.ship, S(RUN));
+        expect_whole(&f);
+        expect_text(&f, true, OUT_GZ, "both\n");
+        expect_text(&f, true, ERR_GZ, "");
+        fake_end(&f);
+    }
+}
+
+static void test_a_busy_sink_is_tried_again(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    f.s3_failures = 2;
+    fake_say(&f, &f.out, T1 "one\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "one\n");
+    fake_end(&f);
+}
+
+static void test_control_lines_have_a_place_of_their_own(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    ship_start(&f);
+    logship_control_line(f.ship, S(RUN), S("stdout"), S("submitted"));
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, "/logs/a/b/" VC "/jobs/" RUN "/control-logs/" RUN "-submitter/stdout.gz", "submitted\n");
+    fake_end(&f);
+}
+
+static void test_the_check_writes_metadata_or_says_what_is_denied(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    ship_start(&f);
+    struct logship_run run = run_of(&f);
+    assert_null(logship_check(f.ship, &run));
+    expect_text(
+        &f, true, "/logs/a/b/" VC "/jobs/" RUN "/job-metadata.log",
+        "{\"region\":\"us-east-1\",\"job_id\":\"" RUN
+        "\",\"logging_bucket_name\":\"logs\",\"logging_s3_metadata_path\":\"a/b/" VC "/jobs/" RUN
+        "/job-metadata.log\",\"cloudwatch_log_group_name\":\"/group\",\"cloudwatch_log_metadata_stream\":\"pre/" VC
+        "/jobs/" RUN "/job-metadata.log\"}");
+    f.denied = true;
+    struct err *e = logship_check(f.ship, &run);
+    assert_non_null(e);
+    assert_int_equal(e->kind, ERR_DENIED);
+    assert_string_equal(e->message, "s3://logs: Access Denied (AccessDenied)");
+    err_free(e);
+    run.log_uri = S("https://logs");
+    e = logship_check(f.ship, &run);
+    assert_non_null(e);
+    assert_int_equal(e->kind, ERR_INVALID);
+    err_free(e);
+    fake_end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_drivers_log_is_in_both_sinks_while_it_runs_and_whole_at_its_end),
+        cmocka_unit_test(test_a_log_whose_connection_breaks_inside_a_line_is_neither_cut_nor_doubled),
+        cmocka_unit_test(test_after_a_restart_nothing_is_lost_and_nothing_is_sent_twice),
+        cmocka_unit_test(test_a_batch_whose_answer_was_lost_is_not_sent_twice),
+        cmocka_unit_test(test_a_pod_that_is_gone_leaves_what_was_read),
+        cmocka_unit_test(test_a_server_that_cannot_split_streams_gives_all_as_stdout),
+        cmocka_unit_test(test_a_busy_sink_is_tried_again),
+        cmocka_unit_test(test_control_lines_have_a_place_of_their_own),
+        cmocka_unit_test(test_the_check_writes_metadata_or_says_what_is_denied),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
