@@ -380,7 +380,26 @@ static int mount_cmp(const void *a, const void *b)
     return slice_cmp((*(const struct run_mount *const *)a)->target, (*(const struct run_mount *const *)b)->target);
 }
 
-static void put_mounts(struct arena *arena, struct strbuf *args, const struct run_container *container)
+/* Every source is in the pod's own volumes, and no link leads out of them: what a container wrote into a volume (a link to "/"
+ * where a later container's subPath is) must not be mounted by us, who may read everything. */
+static struct err *check_source(struct arena *arena, struct slice pod_dir, struct slice source)
+{
+    struct slice name = slice_from(pod_dir, (size_t)(slice_rindex(pod_dir, '/') + 1));
+    struct slice inside = slice_fmt(arena, "/%.*s/" WIRE_VOLUMES_DIR "/", SLICE_ARG(name));
+    ptrdiff_t at = slice_find(source, inside);
+    char resolved[PATH_MAX];
+    if (at < 0)
+        return err_new(ERR_INVALID, "mount source %.*s is no volume of this pod", SLICE_ARG(source));
+    if (!realpath(slice_cstr(arena, source), resolved))
+        return err_errno(errno, "mount source %.*s", SLICE_ARG(source));
+    struct slice expected = slice_fmt(arena, "%.*s/" WIRE_VOLUMES_DIR "/%.*s", SLICE_ARG(pod_dir),
+                                      SLICE_ARG(slice_from(source, (size_t)at + inside.len)));
+    if (!slice_eq(expected, slice_from_cstr(resolved)))
+        return err_new(ERR_INVALID, "mount source %.*s leads out of its volume", SLICE_ARG(source));
+    return NULL;
+}
+
+static struct err *put_mounts(struct arena *arena, struct strbuf *args, const struct run_container *container, struct slice pod_dir)
 {
     const struct run_mount **sorted = ARENA_ARRAY(arena, container->mount_count + 1, const struct run_mount *);
     for (size_t i = 0; i < container->mount_count; i++)
@@ -394,9 +413,11 @@ static void put_mounts(struct arena *arena, struct strbuf *args, const struct ru
         put1(args, "--tmpfs", container->tmpfs[i].target);
     }
     for (size_t i = 0; i < container->mount_count; i++) {
+        TRY(check_source(arena, pod_dir, sorted[i]->source));
         put_parents(args, sorted[i]->target);
         put2(args, sorted[i]->read_only ? "--ro-bind" : "--bind", sorted[i]->source, sorted[i]->target);
     }
+    return NULL;
 }
 
 static void put_pod_files(struct arena *arena, struct strbuf *args, const struct run_container *container, struct slice pod_dir)
@@ -462,7 +483,7 @@ struct err *sandbox_build(struct arena *arena, const struct run_spec *spec, cons
         TRY(put_spark(arena, &box.args, container, &image, pod_dir));
     put_pod_files(arena, &box.args, container, pod_dir);
     put2(&box.args, "--ro-bind", self, S(SANDBOX_SELF));
-    put_mounts(arena, &box.args, container);
+    TRY(put_mounts(arena, &box.args, container, pod_dir));
     put1(&box.args, "--chdir", S("/"));
 
     bool become = geteuid() == 0 && spec->run_uid > 0;
