@@ -19,9 +19,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -41,6 +44,7 @@ struct cluster {
     struct arena *arena; /* everything below that is a slice */
     struct slice name, dir, address;
     int network, port, node_count;
+    int claim_fd; /* holds the network against other daemons of this machine; -1: not held */
     struct instant created_at;
     struct pki pki;
     struct registry *registry;
@@ -88,13 +92,37 @@ static struct slice address_of(struct arena *arena, int network)
     return slice_fmt(arena, "127.%d.0.1", network);
 }
 
-/* A network whose 127.N.0.1 nobody serves on the first port: other daemons of this machine claim theirs by listening. */
+/* Networks are claimed machine-wide by a name that only one socket can have: between looking at a port and listening on it
+ * another daemon may do the same, and a network without its daemon (one that is starting) serves nothing yet. -1: another has it. */
+static int claim_network(int network)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int len = snprintf(to.sun_path + 1, sizeof(to.sun_path) - 1, "ember-network-127.%d", network);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (bind(fd, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* A network that no other daemon has and whose 127.N.0.1 nobody serves on the first port. */
 static struct err *choose_network(struct clusters *clusters, struct cluster *cluster)
 {
     for (int n = NETWORK_FIRST; n <= NETWORK_LAST; n++) {
         struct slice address = address_of(cluster->arena, n);
-        if (network_is_ours(clusters, n) || !is_free(address, PORT_FIRST))
+        if (network_is_ours(clusters, n))
             continue;
+        int claim_fd = claim_network(n);
+        if (claim_fd < 0)
+            continue;
+        if (!is_free(address, PORT_FIRST)) {
+            close(claim_fd);
+            continue;
+        }
+        cluster->claim_fd = claim_fd;
         cluster->network = n;
         cluster->port = PORT_FIRST;
         return NULL;
@@ -263,6 +291,7 @@ static struct cluster *cluster_new(const struct clusters *clusters, struct slice
 {
     struct cluster *cluster = xcalloc(1, sizeof(*cluster));
     cluster->arena = arena_new();
+    cluster->claim_fd = -1;
     cluster->name = slice_dup(cluster->arena, name);
     cluster->dir = slice_fmt(cluster->arena, "%.*s/clusters/%.*s", SLICE_ARG(clusters->options.data_dir), SLICE_ARG(name));
     return cluster;
@@ -273,6 +302,7 @@ static void cluster_free(struct cluster *cluster)
     if (!cluster)
         return;
     cluster_stop(cluster);
+    fd_closep(&cluster->claim_fd);
     arena_free(cluster->arena);
     free(cluster);
 }
@@ -299,6 +329,7 @@ static struct err *open_one(struct clusters *clusters, const char *name)
     struct err *e = record_read(cluster);
     if (!e) {
         cluster->address = address_of(cluster->arena, cluster->network);
+        cluster->claim_fd = claim_network(cluster->network); /* kept for its pods even if another has taken it meanwhile */
         e = cluster_start(clusters, cluster);
     }
     if (e) {
