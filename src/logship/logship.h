@@ -18,9 +18,18 @@ struct logship_options {
     /* Something changed for this run (a log ended, everything is shipped, shipping gave up). Must only enqueue. */
     void (*changed)(void *ctx, struct slice job_run_id);
     void *changed_ctx;
+    /* 0: the usual ones. How often a stream that grows is shipped, and when a run is given up. */
+    int64_t cloudwatch_every_ms; /* 1000 */
+    int64_t s3_every_ms;         /* 8000 */
+    int64_t s3_large_every_ms;   /* 120000, for spools over 16 MiB: the object is rewritten whole */
+    int64_t give_up_ms;          /* 120000 */
+    int64_t retry_max_ms;        /* 10000 */
 };
 
+/* Copies nothing: slices must outlive it. */
 struct err *logship_start(const struct logship_options *options, struct logship **ret_ship) NODISCARD;
+/* Ends calls that run (logship_check among them); new ones fail with ERR_UNAVAILABLE. Before the join of threads that may be in one. */
+void logship_interrupt(struct logship *ship);
 void logship_stop(struct logship *ship); /* NULL is fine; what is spooled is shipped after the next start */
 
 struct logship_run {
@@ -38,7 +47,7 @@ struct logship_run {
  * ERR_UNAVAILABLE: try again. Blocks, at most 20 s. */
 struct err *logship_check(struct logship *ship, const struct logship_run *run) NODISCARD;
 
-/* Registers a run (copies everything), or refreshes it; resumes from the spool when there is one. Idempotent. */
+/* Registers a run (copies everything); resumes from the spool when there is one. Idempotent: a run that is open stays as it is. */
 struct err *logship_open(struct logship *ship, const struct logship_run *run) NODISCARD;
 
 /* What is known of one container of the run; level-triggered, idempotent, may come in any order. STARTED: it runs or has run, follow its
@@ -50,15 +59,17 @@ void logship_container(struct logship *ship, struct slice job_run_id, struct sli
  * after a crash may repeat. */
 void logship_control_line(struct logship *ship, struct slice job_run_id, struct slice stream, struct slice line);
 
-/* No further container will be told. From then on the state may become WHOLE. Idempotent. */
+/* No further container will be told. From then on the state may become WHOLE. Idempotent. A container that is told nevertheless is read to its end.
+ * Streams that were spooled by an earlier start and whose container was not told since have ended: their pods are gone. */
 void logship_finish(struct logship *ship, struct slice job_run_id);
+/* Whether every log of a finished run is in the spool, shipped or not: its pods are no longer needed. */
+bool logship_is_read(struct logship *ship, struct slice job_run_id);
 
 enum logship_state {
     LOGSHIP_UNKNOWN,  /* not opened */
     LOGSHIP_SHIPPING,
     LOGSHIP_WHOLE,    /* finished, and every byte was acknowledged by every sink */
-    LOGSHIP_GIVEN_UP, /* a sink was away for more than 2 minutes after finish: *ret_trouble says which and why; shipping goes on in the background
-                         until logship_close */
+    LOGSHIP_GIVEN_UP, /* not whole 2 minutes after finish: *ret_trouble says why; shipping goes on until logship_close, and may become WHOLE */
 };
 enum logship_state logship_state(struct logship *ship, struct arena *arena, struct slice job_run_id, struct slice *ret_trouble);
 

@@ -5,6 +5,7 @@
 #include "base/json.h"
 
 #define CALL_TIMEOUT_MS 20000
+#define CALL_TIMEOUT_MS_PER_MIB 1000
 
 bool sink_parse_log_uri(struct slice log_uri, struct slice *ret_bucket, struct slice *ret_prefix)
 {
@@ -65,7 +66,8 @@ static struct err *send_signed(const struct sink_caller *caller, const struct re
                                 .headers = headers,
                                 .header_count = count,
                                 .body = r->body,
-                                .timeout_ms = CALL_TIMEOUT_MS,
+                                .timeout_ms = CALL_TIMEOUT_MS + (int)(r->body.len >> 20) * CALL_TIMEOUT_MS_PER_MIB,
+                                .stop = caller->stop,
                             },
                             ret_response);
 }
@@ -83,8 +85,12 @@ static struct slice between(struct slice text, struct slice before, struct slice
 /* Error codes that are looked at, as static text. */
 static const char *const KNOWN_CODES[] = {
     "NoSuchBucket",         "AccessDenied",   "InvalidAccessKeyId", "ResourceNotFoundException", "ResourceAlreadyExistsException",
-    "AccessDeniedException", "InvalidBucketName", "BucketAlreadyExists",
+    "AccessDeniedException", "InvalidBucketName", "BucketAlreadyExists", "BucketAlreadyOwnedByYou",
 };
+
+/* Codes with a status of 4xx that pass by themselves. */
+static const char *const PASSING_CODES[] = {"SlowDown", "RequestTimeout", "OperationAborted", "OperationAbortedException", "ServiceUnavailableException",
+                                            "RequestLimitExceeded", "TooManyRequestsException"};
 
 static struct err *refused(struct slice what, int status, struct slice code, struct slice message)
 {
@@ -93,7 +99,9 @@ static struct err *refused(struct slice what, int status, struct slice code, str
         if (slice_eq(code, slice_from_cstr(KNOWN_CODES[i])))
             known = KNOWN_CODES[i];
     }
-    bool again = status >= 500 || status == 429 || slice_starts_with(code, S("Throttling")) || slice_eq(code, S("SlowDown"));
+    bool again = status >= 500 || status == 429 || slice_starts_with(code, S("Throttling"));
+    for (size_t i = 0; i < ARRAY_SIZE(PASSING_CODES); i++)
+        again = again || slice_eq(code, slice_from_cstr(PASSING_CODES[i]));
     enum err_kind kind = again ? ERR_UNAVAILABLE : status == 403 || slice_find(code, S("AccessDenied")) >= 0 ? ERR_DENIED : ERR_INVALID;
     if (slice_eq(code, S("NoSuchBucket")) || slice_eq(code, S("ResourceNotFoundException")))
         kind = ERR_NOT_FOUND;
@@ -126,7 +134,10 @@ struct err *sink_put_object(const struct sink_caller *caller, struct slice log_u
     if (!e || !err_has_code(e, "NoSuchBucket"))
         return e;
     err_free(e);
-    TRY(s3_put(caller, slice_fmt(caller->arena, "/%.*s", SLICE_ARG(bucket)), SLICE_NONE, S(""), what));
+    e = s3_put(caller, slice_fmt(caller->arena, "/%.*s", SLICE_ARG(bucket)), SLICE_NONE, S(""), what);
+    if (e && !err_has_code(e, "BucketAlreadyOwnedByYou")) /* another run of ours was faster */
+        return e;
+    err_free(e);
     return s3_put(caller, path, content_type, body, what);
 }
 
@@ -151,12 +162,14 @@ static struct err *logs_call(const struct sink_caller *caller, const char *opera
                     },
                     &response));
     struct json *output = NULL;
-    if (response.body.len)
-        TRY(err_wrap(json_parse(arena, response.body, JSON_DUPLICATES_LAST_WINS, &output), "answer of logs:%s", operation));
+    struct err *unread = response.body.len ? json_parse(arena, response.body, JSON_DUPLICATES_LAST_WINS, &output) : NULL;
     if (response.status / 100 == 2) {
+        if (unread)
+            return err_wrap(unread, "answer of logs:%s", operation);
         *ret_output = output;
         return NULL;
     }
+    err_free(unread); /* a proxy's page instead of an error of AWS: the status says enough */
     struct slice type = json_get_text(output, "__type"), namespace_, code;
     if (slice_split(type, '#', &namespace_, &code))
         type = code;

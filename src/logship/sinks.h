@@ -1,5 +1,6 @@
-/* sinks: the few signed requests by which logs reach S3 and CloudWatch Logs. Blocking, each at most 20 s. Errors: e->code is the AWS error
- * code where the service answered with one; ERR_UNAVAILABLE when it did not answer or with 5xx or throttling. Any thread. */
+/* sinks: the few signed requests by which logs reach S3 and CloudWatch Logs. Blocking, each at most 20 s and a second for each MiB. Errors:
+ * e->code is the AWS error code where it is one that matters; ERR_UNAVAILABLE: may be tried again (no answer, 5xx, throttling, a conflict
+ * with another request). Any thread. */
 #pragma once
 #include "aws/sigv4.h"
 #include "base/err.h"
@@ -15,6 +16,7 @@ struct sink_caller {
     struct arena *arena;
     const struct sinks *sinks;
     const struct sigv4_credentials *credentials;
+    const volatile bool *stop; /* true ends a call with ERR_UNAVAILABLE; NULL: never */
 };
 
 /* uri: s3://bucket/prefix with or without final slash; key is appended. Makes the bucket when it is missing. */

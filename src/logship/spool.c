@@ -10,7 +10,7 @@
 #define EVENTS_MAX 10000
 #define BATCH_BYTES_MAX ((size_t)1000 * 1000) /* of 1,048,576 */
 #define EVENT_OVERHEAD_BYTES 26
-#define EVENT_BYTES_MAX ((size_t)256 * 1024)
+#define PIECE_BYTES ((size_t)(256 * 1024 - EVENT_OVERHEAD_BYTES) / 3) /* of a long line: every byte may become a replacement of three */
 #define BATCH_SPAN_MS ((int64_t)23 * 3600 * 1000) /* of 24 h */
 #define REPLACEMENT "\xEF\xBF\xBD"
 
@@ -64,37 +64,47 @@ static struct slice split_line(struct slice line, int64_t *ret_ms)
 {
     struct slice stamp, text;
     struct instant t;
-    if (!slice_split(line, ' ', &stamp, &text) || !instant_parse_iso8601(stamp, &t))
+    if (!slice_split(slice_sub(line, 0, SPOOL_STAMP_MAX), ' ', &stamp, &text) || !instant_parse_iso8601(stamp, &t))
         return line;
     *ret_ms = t.ms;
-    return text;
+    return slice_from(line, stamp.len + 1);
 }
 
-struct slice spool_strip(struct arena *arena, struct slice data)
+struct slice spool_strip(struct arena *arena, struct spool_part part)
 {
     struct strbuf out = STRBUF_ARENA(arena);
+    struct slice data = part.data;
+    bool continues = part.continues;
     strbuf_reserve(&out, data.len);
     while (data.len) {
         ptrdiff_t end = slice_index(data, '\n');
         struct slice line = end < 0 ? data : slice_sub(data, 0, (size_t)end);
         int64_t ignored;
-        strbuf_append(&out, split_line(line, &ignored));
+        strbuf_append(&out, continues ? line : split_line(line, &ignored));
         if (end >= 0)
             strbuf_append_char(&out, '\n');
         data = slice_from(data, end < 0 ? data.len : (size_t)end + 1);
+        continues = false;
     }
     return strbuf_slice(&out);
 }
 
-/* The first piece of text that is one event: valid UTF-8, not empty, not too long. *rest becomes what is left (absent: nothing). */
-static struct slice take_event(struct arena *arena, struct slice *rest)
+/* ---- events ---- */
+
+/* Bytes of the first event of a line's text; 0: not known before more of the line is there. */
+static size_t piece_len(struct slice text, bool line_ended)
 {
-    struct slice text = *rest;
-    size_t len = text.len > EVENT_BYTES_MAX / 3 ? EVENT_BYTES_MAX / 3 : text.len; /* a third: every byte may become a replacement */
-    while (len && len < text.len && ((unsigned char)text.ptr[len] & 0xC0) == 0x80)
+    if (text.len <= PIECE_BYTES)
+        return line_ended ? text.len : 0;
+    size_t len = PIECE_BYTES;
+    for (int back = 0; back < 3 && ((unsigned char)text.ptr[len] & 0xC0) == 0x80; back++)
         len--;
-    struct slice piece = slice_sub(text, 0, len ? len : text.len);
-    *rest = piece.len < text.len ? slice_from(text, piece.len) : SLICE_NONE;
+    return ((unsigned char)text.ptr[len] & 0xC0) == 0x80 ? PIECE_BYTES : len; /* no UTF-8: anywhere will do */
+}
+
+/* As CloudWatch takes it: valid UTF-8, not empty. */
+static struct slice clean_message(struct arena *arena, struct slice piece)
+{
     if (piece.len == 0)
         return S(" ");
     if (slice_is_utf8(piece))
@@ -116,92 +126,106 @@ static struct slice take_event(struct arena *arena, struct slice *rest)
 }
 
 struct cursor {
-    struct arena *arena;
     struct slice data;
     bool whole;
-    int64_t offset;   /* of the next line */
+    size_t offset; /* of what comes next */
+    bool inside;   /* offset is inside a line */
     int64_t last_ms;
-    struct slice rest; /* of a line that became several events; absent: none */
 };
 
-/* The next event; *ret_end: the offset behind its line when it is the line's last piece, else 0. False at the end of the whole lines. */
-static bool next_event(struct cursor *c, struct log_line *ret_line, int64_t *ret_end)
+static struct cursor cursor_of(struct spool_part part, int64_t not_before_ms)
 {
-    if (!c->rest.ptr) {
-        struct slice left = slice_from(c->data, (size_t)c->offset);
-        ptrdiff_t end = slice_index(left, '\n');
-        if (left.len == 0 || (end < 0 && !c->whole))
-            return false;
-        struct slice line = end < 0 ? left : slice_sub(left, 0, (size_t)end);
-        int64_t ms = c->last_ms;
-        c->rest = split_line(line, &ms);
-        if (!c->rest.ptr)
-            c->rest = S("");
-        c->last_ms = ms > c->last_ms ? ms : c->last_ms;
-        c->offset += (int64_t)line.len + (end < 0 ? 0 : 1);
+    return (struct cursor){.data = part.data, .whole = part.whole, .inside = part.continues, .last_ms = not_before_ms};
+}
+
+/* False: nothing that is ready. */
+static bool next_event(struct cursor *c, struct arena *arena, struct log_line *ret_line)
+{
+    struct slice left = slice_from(c->data, c->offset);
+    ptrdiff_t end = slice_index(left, '\n');
+    if (left.len == 0)
+        return false;
+    bool ended = end >= 0 || c->whole;
+    struct slice text = end < 0 ? left : slice_sub(left, 0, (size_t)end);
+    size_t stamp_len = 0;
+    int64_t ms = c->last_ms;
+    if (!c->inside) {
+        struct slice after = split_line(text, &ms);
+        stamp_len = text.len - after.len;
+        text = after;
     }
-    ret_line->message = take_event(c->arena, &c->rest);
-    ret_line->timestamp_ms = c->last_ms;
-    *ret_end = c->rest.ptr ? 0 : c->offset;
+    size_t len = piece_len(text, ended);
+    if (!len && !ended)
+        return false;
+    c->last_ms = ms > c->last_ms ? ms : c->last_ms;
+    c->inside = len < text.len;
+    c->offset += stamp_len + len + (!c->inside && end >= 0 ? 1 : 0);
+    *ret_line = (struct log_line){.timestamp_ms = c->last_ms, .message = clean_message(arena, slice_sub(text, 0, len))};
     return true;
 }
 
-struct spool_batch spool_next_batch(struct arena *arena, struct slice data, bool whole, int64_t not_before_ms)
+struct spool_batch spool_next_batch(struct arena *arena, struct spool_part part, int64_t not_before_ms)
 {
     struct spool_batch batch = {.lines = ARENA_ARRAY(arena, EVENTS_MAX, struct log_line)};
-    struct cursor c = {.arena = arena, .data = data, .whole = whole, .last_ms = not_before_ms};
-    size_t bytes = 0, committed = 0; /* only whole lines are committed: a batch ends where a line ends */
+    struct cursor c = cursor_of(part, not_before_ms);
+    size_t bytes = 0;
     for (;;) {
+        struct cursor before = c;
         struct log_line line;
-        int64_t end;
-        if (batch.count == EVENTS_MAX || !next_event(&c, &line, &end))
+        if (!next_event(&c, arena, &line))
             break;
         bytes += line.message.len + EVENT_OVERHEAD_BYTES;
-        if (batch.count && (bytes > BATCH_BYTES_MAX || line.timestamp_ms - batch.lines[0].timestamp_ms > BATCH_SPAN_MS)) {
-            if (committed)
-                break;
+        if (batch.count == EVENTS_MAX || bytes > BATCH_BYTES_MAX ||
+            (batch.count && line.timestamp_ms - batch.lines[0].timestamp_ms > BATCH_SPAN_MS)) {
+            c = before;
+            batch.full = true;
+            break;
         }
         batch.lines[batch.count++] = line;
-        if (end) {
-            committed = batch.count;
-            batch.next_offset = end;
-        }
-        if (!committed && bytes > BATCH_BYTES_MAX) { /* one line of many pieces: the rest of it is dropped, it is longer than a request */
-            ptrdiff_t newline = slice_index(slice_from(data, 0), '\n');
-            batch.next_offset = newline < 0 ? (int64_t)data.len : newline + 1;
-            batch.count--;
-            return batch;
-        }
     }
-    batch.count = committed;
+    batch.next_offset = (int64_t)c.offset;
+    batch.continues = c.inside;
     return batch;
 }
 
-static bool same_line(const struct log_line *a, const struct log_line *b)
+/* ---- what was sent already ---- */
+
+/* Whether the stream ends with before[..] and then batch[..]. */
+static bool ends_with(const struct spool_sent *sent, const struct log_line *before, size_t before_count, const struct log_line *batch, size_t batch_count)
 {
-    return a->timestamp_ms == b->timestamp_ms && slice_eq(a->message, b->message);
+    for (size_t k = 1; k <= sent->last_count; k++) {
+        const struct log_line *seen = &sent->last[sent->last_count - k];
+        if (k <= batch_count) {
+            const struct log_line *mine = &batch[batch_count - k];
+            if (mine->timestamp_ms != seen->timestamp_ms || !slice_eq(mine->message, seen->message))
+                return false;
+        } else if (k <= batch_count + before_count) {
+            if (!slice_eq(before[before_count + batch_count - k].message, seen->message))
+                return false;
+        } else {
+            return !sent->at_start; /* the stream has more events than the spool has had */
+        }
+    }
+    return true;
 }
 
-int64_t spool_find_sent(struct arena *arena, struct slice data, const struct log_line *last, size_t last_count, int64_t not_before_ms)
+bool spool_was_sent(struct arena *arena, const struct spool_batch *batch, const struct spool_sent *sent)
 {
-    if (!last_count)
-        return 0;
-    /* All events of one request at most: that is what one lost answer can have left. */
-    struct spool_batch batch = spool_next_batch(arena, data, true, not_before_ms);
-    struct cursor c = {.arena = arena, .data = data, .whole = true, .last_ms = not_before_ms};
-    int64_t found = 0;
-    for (size_t i = 0; i < batch.count; i++) {
-        struct log_line line;
-        int64_t end;
-        if (!next_event(&c, &line, &end))
-            break;
-        if (!end || !same_line(&batch.lines[i], &last[last_count - 1]))
-            continue;
-        size_t back = 0; /* the events before it must be the stream's events before its last */
-        while (back <= i && back < last_count && same_line(&batch.lines[i - back], &last[last_count - 1 - back]))
-            back++;
-        if (back > i || back == last_count)
-            found = end;
+    if (!sent->last_count || !batch->count)
+        return false;
+    size_t count = 0, cap = 0;
+    struct log_line *before = NULL, line;
+    struct cursor c = cursor_of(sent->before, 0);
+    c.whole = true;
+    while (next_event(&c, arena, &line)) {
+        if (count == cap) {
+            cap = cap ? cap * 2 : 256;
+            struct log_line *more = ARENA_ARRAY(arena, cap, struct log_line);
+            for (size_t i = 0; i < count; i++)
+                more[i] = before[i];
+            before = more;
+        }
+        before[count++] = line;
     }
-    return found;
+    return ends_with(sent, before, count, batch->lines, batch->count) && !ends_with(sent, before, count, NULL, 0);
 }

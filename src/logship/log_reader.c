@@ -1,0 +1,212 @@
+/* Readers: one thread for each log that is followed. */
+#include "base/arena.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "logship/logship_internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define RETRY_MIN_MS 200
+#define RETRY_MAX_MS 5000
+#define STACK_BYTES ((size_t)512 * 1024)
+
+struct reading {
+    struct log_stream *stream;
+    int fd;
+    struct spool_resume resume;
+    struct strbuf fresh;
+};
+
+/* Writes at the published size, not at the file's end: half a write of a full disk is overwritten, never published. */
+static struct err *write_at(int fd, struct slice data, int64_t offset)
+{
+    while (data.len) {
+        ssize_t n = pwrite(fd, data.ptr, data.len, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_errno(errno, "writing %zu bytes", data.len);
+        data = slice_from(data, (size_t)n);
+        offset += n;
+    }
+    return NULL;
+}
+
+static struct err *spool_bytes(void *ctx, struct slice data)
+{
+    struct reading *r = ctx;
+    struct log_stream *s = r->stream;
+    struct logship *ship = s->run->ship;
+    strbuf_truncate(&r->fresh, 0);
+    spool_resume_take(&r->resume, data, &r->fresh);
+    if (!r->fresh.len)
+        return NULL;
+    TRY(err_wrap(write_at(r->fd, strbuf_slice(&r->fresh), s->size), "spooling %.*s", SLICE_ARG(s->path)));
+    pthread_mutex_lock(&ship->lock);
+    bool wake = s->size == 0; /* a lane that has something to ship already is known to its shippers, a busy one is looked at again */
+    for (int sink = 0; sink < LOG_SINK_COUNT; sink++)
+        wake = wake || (s->lanes[sink].acked >= s->size && !s->lanes[sink].busy && log_run_wants(s->run, (enum log_sink)sink));
+    s->size += (int64_t)r->fresh.len;
+    if (wake)
+        pthread_cond_broadcast(&ship->work);
+    pthread_mutex_unlock(&ship->lock);
+    return NULL;
+}
+
+/* Where the spool ends now; half a line's stamp at its end is dropped. */
+static struct err *resume_at(struct reading *r)
+{
+    struct log_stream *s = r->stream;
+    TRY(spool_resume_init(&r->resume, s->path.ptr, s->size));
+    if (r->resume.size == s->size)
+        return NULL;
+    pthread_mutex_lock(&s->run->ship->lock);
+    s->size = r->resume.size;
+    pthread_mutex_unlock(&s->run->ship->lock);
+    return ftruncate(r->fd, r->resume.size) < 0 ? err_errno(errno, "cutting %.*s", SLICE_ARG(s->path)) : NULL;
+}
+
+/* Reads the log from where the spool ends. */
+static struct err *read_once(struct reading *r, bool follow)
+{
+    struct log_stream *s = r->stream;
+    struct log_run *run = s->run;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    TRY(resume_at(r));
+    return k8s_log_read(run->what.client,
+                        &(struct k8s_log_options){
+                            .namespace_name = run->what.namespace_,
+                            .pod = s->pod,
+                            .container = s->container,
+                            .stream = slice_eq(s->name, S("stdout")) ? K8S_LOG_STDOUT : K8S_LOG_STDERR,
+                            .follow = follow,
+                            .timestamps = true,
+                            .since_time = r->resume.stamp_len ? instant_iso8601(arena, (struct instant){.ms = r->resume.since_ms}) : SLICE_NONE,
+                        },
+                        spool_bytes, r, &run->stop);
+}
+
+/* Waits; not for long once the container has ended (was_ended: that was known before). False: the daemon stops or the run is closed. */
+static bool pause_reader(struct log_stream *s, int64_t ms, bool was_ended)
+{
+    struct log_run *run = s->run;
+    struct logship *ship = run->ship;
+    int64_t until = monotonic_ms() + ms;
+    struct timespec at = log_timespec(until);
+    pthread_mutex_lock(&ship->lock);
+    while (!ship->stopping && !run->closed && (was_ended || !s->told_ended) && monotonic_ms() < until)
+        pthread_cond_timedwait(&ship->quiet, &ship->lock, &at);
+    bool go_on = !ship->stopping && !run->closed;
+    pthread_mutex_unlock(&ship->lock);
+    return go_on;
+}
+
+static bool is_told_ended(struct log_stream *s)
+{
+    pthread_mutex_lock(&s->run->ship->lock);
+    bool ended = s->told_ended;
+    pthread_mutex_unlock(&s->run->ship->lock);
+    return ended;
+}
+
+static void note_trouble(struct log_stream *s, const struct err *e)
+{
+    pthread_mutex_lock(&s->run->ship->lock);
+    if (!s->run->ship->stopping)
+        log_run_set_trouble(&s->run->read_trouble, e);
+    pthread_mutex_unlock(&s->run->ship->lock);
+}
+
+/* Follows until a complete read that began after the container's end. True: all there is was read. */
+static bool read_stream(struct reading *r)
+{
+    struct log_stream *s = r->stream;
+    int64_t wait_ms = RETRY_MIN_MS;
+    for (;;) {
+        bool last = is_told_ended(s);
+        int64_t size = s->size;
+        struct err *e = read_once(r, !last);
+        bool gone = e && e->kind == ERR_NOT_FOUND, disk = e && (e->kind == ERR_LIMIT || e->kind == ERR_INTERNAL), failed = e != NULL;
+        note_trouble(s, gone ? NULL : e);
+        if (disk)
+            log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", s->run->what.job_run_id), LOG_ERR(e));
+        err_free(e);
+        spool_resume_deinit(&r->resume);
+        if (gone || (last && !failed))
+            return true;
+        if (s->size > size)
+            wait_ms = RETRY_MIN_MS;
+        if (!pause_reader(s, wait_ms, last))
+            return false;
+        wait_ms = wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms * 2;
+    }
+}
+
+/* Under the lock. */
+static void serve_waiting(struct logship *ship)
+{
+    if (!ship->readers_wanted)
+        return;
+    ship->readers_wanted = false;
+    for (struct log_run *run = ship->runs; run; run = run->next) {
+        for (struct log_stream *s = run->streams; s && !run->closed; s = s->next) {
+            if (s->told)
+                log_stream_read(s);
+        }
+    }
+}
+
+static void *reader_main(void *arg)
+{
+    struct reading r = {.stream = arg, .fd = -1};
+    struct log_stream *s = r.stream;
+    struct log_run *run = s->run;
+    struct logship *ship = run->ship;
+    pthread_setname_np(pthread_self(), "log-reader");
+    bool done = false;
+    do {
+        r.fd = open(s->path.ptr, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (r.fd < 0) {
+            struct err *e = err_errno(errno, "opening %.*s", SLICE_ARG(s->path));
+            note_trouble(s, e);
+            log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", run->what.job_run_id), LOG_ERR(e));
+            err_free(e);
+        } else {
+            done = read_stream(&r);
+        }
+    } while (r.fd < 0 && pause_reader(s, RETRY_MAX_MS, true));
+    fd_closep(&r.fd);
+    strbuf_deinit(&r.fresh);
+    pthread_mutex_lock(&ship->lock);
+    s->reading = false;
+    if (done)
+        log_stream_end(s);
+    ship->readers--;
+    log_run_leave(run);
+    serve_waiting(ship);
+    pthread_cond_broadcast(&ship->work);
+    pthread_mutex_unlock(&ship->lock);
+    return NULL;
+}
+
+void log_stream_read(struct log_stream *s)
+{
+    struct logship *ship = s->run->ship;
+    if (s->reading || s->ended || log_stream_is_control(s) || ship->stopping || s->run->closed)
+        return;
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    bool room = ship->readers < READERS_MAX + (s->told_ended ? LAST_READERS_MAX : 0);
+    if (room && pthread_create(&thread, &attributes, reader_main, s) == 0) {
+        s->reading = true;
+        s->run->users++;
+        ship->readers++;
+    } else {
+        ship->readers_wanted = true;
+    }
+    pthread_attr_destroy(&attributes);
+}

@@ -1,0 +1,97 @@
+/* logship_internal: what the shipper's files share.
+ *
+ * Streams hang under runs. A stream has at most one reader thread, which appends to its spool, and for each sink a lane, which at most one
+ * shipper has at a time (busy). Each sink has shippers of its own, so that one that is slow or away never holds up the other. Shippers look for the
+ * lane that has been due longest, copy what they need, work without the lock, and write the result back.
+ *
+ * lock guards everything in struct logship, log_run, log_stream and log_lane but what is marked. Clients, paths and credentials of a run never
+ * change once opened. A run is freed only when no reader and no shipper has it (users == 0). */
+#pragma once
+#include "base/clock.h"
+#include "logship/logship.h"
+#include "logship/sinks.h"
+#include "logship/spool.h"
+#include <pthread.h>
+
+enum log_sink { LOG_SINK_S3, LOG_SINK_CLOUDWATCH, LOG_SINK_COUNT };
+
+#define SHIPPERS_PER_SINK 3
+#define READERS_MAX 1024     /* threads that follow a log */
+#define LAST_READERS_MAX 64  /* more of them, for containers that have ended: those are short */
+#define CONTROL_CONTAINER "control"
+
+struct log_lane {
+    bool busy;
+    int64_t due_ms;    /* monotonic: not before */
+    int64_t retry_ms;  /* back-off; 0: the last shipment went well */
+    int64_t acked;     /* bytes of the spool that the sink has; -1: not even an empty object */
+};
+
+struct log_stream {
+    struct log_stream *next;
+    struct log_run *run;
+    struct slice pod, container, name; /* never change; name: stdout or stderr */
+    struct slice path, progress_path;  /* never change */
+    int64_t size;        /* bytes spooled */
+    bool told;           /* its container was told since this start: there is, or was, a log to read */
+    bool told_ended;     /* the container has ended */
+    bool reading, ended; /* a reader has it; nothing more will come */
+    struct log_lane lanes[LOG_SINK_COUNT];
+    /* CloudWatch's shipper only */
+    struct spool_progress progress;
+    bool unsure; /* progress.sending_offset: that batch may have arrived */
+};
+
+struct log_run {
+    struct log_run *next;
+    struct logship *ship;
+    struct arena *arena;
+    struct logship_run what;
+    struct slice dir;
+    struct log_stream *streams;
+    bool finished;
+    int64_t finished_ms;            /* monotonic */
+    enum logship_state announced;   /* SHIPPING: nothing yet */
+    bool closed;
+    int users;                      /* readers and shippers inside */
+    volatile bool stop;             /* atomic; the http client looks at it */
+    char *trouble[LOG_SINK_COUNT];  /* of the last failed call, or NULL */
+    char *read_trouble;
+};
+
+struct logship {
+    struct logship_options options;
+    struct http_client *client;
+    pthread_mutex_t lock;
+    pthread_cond_t work;  /* for shippers */
+    pthread_cond_t quiet; /* for readers that wait and for those who wait for users to leave */
+    struct log_run *runs;
+    int readers;
+    bool readers_wanted; /* a stream found no reader */
+    bool stopping;
+    volatile bool stop;  /* atomic: as run.stop, for calls of no run */
+    pthread_t shippers[LOG_SINK_COUNT * SHIPPERS_PER_SINK];
+    struct log_shipper {
+        struct logship *ship;
+        enum log_sink sink;
+    } shipper_args[LOG_SINK_COUNT * SHIPPERS_PER_SINK];
+    size_t shipper_count;
+};
+
+/* Under the lock, all of these. */
+bool log_run_wants(const struct log_run *run, enum log_sink sink);
+bool log_run_is_whole(const struct log_run *run);
+enum logship_state log_run_state(const struct log_run *run);
+bool log_stream_is_control(const struct log_stream *s);
+/* Follows the stream's log if it is to be followed and is not yet. One that finds no reader waits for one. */
+void log_stream_read(struct log_stream *s);
+void log_stream_end(struct log_stream *s); /* nothing more will come: what is left is due */
+void log_run_leave(struct log_run *run); /* users-- */
+void log_run_set_trouble(char **trouble, const struct err *e); /* e NULL: none */
+
+void *log_shipper_main(void *arg); /* struct log_shipper */
+/* Not under the lock. */
+struct slice log_stream_key(struct arena *arena, const struct log_stream *s, const char *suffix);
+struct slice log_cloudwatch_stream(struct arena *arena, const struct logship_run *w, struct slice key);
+struct sigv4_credentials log_credentials(const struct logship_run *w);
+struct timespec log_timespec(int64_t monotonic_ms);
