@@ -18,7 +18,6 @@ struct observation {
     struct instant trouble_since;
     bool no_cluster;      /* there is no such cluster any more */
     enum driver_phase driver;
-    bool seen_before;     /* a driver pod was seen earlier and is gone now */
     bool deleting;        /* has a deletionTimestamp */
     struct instant driver_created_at, driver_started_at, driver_finished_at; /* ms 0: not known */
     bool has_exit_code;

@@ -179,7 +179,7 @@ static struct err *plan_run(const struct launch_context *context, struct arena *
     return mine;
 }
 
-/* Owner references of what went before the pod. A failure here costs only the cluster's own clean-up: launch_remove deletes by name. */
+/* Owner references of what went before the pod, for the cluster's own clean-up: it is the only one of the plan's other objects. */
 static struct err *own(const struct launch_context *context, struct arena *arena, const struct job_run *run, const char *resource, struct slice name,
                        const struct json *pod)
 {
@@ -236,7 +236,9 @@ static struct err *write_objects(const struct launch_context *context, struct ar
         if (!e)
             e = own(context, arena, run, resource_of(other), json_text(JSON_AT(other, "metadata", "name")), pod);
     }
-    err_free(e);
+    if (e && e->kind == ERR_UNAVAILABLE)
+        return e;
+    err_free(e); /* the pod or the object is gone again: the watch tells */
     *ret_pod = pod;
     return NULL;
 }
@@ -250,9 +252,9 @@ struct err *launch_run(const struct launch_context *context, struct arena *arena
     TRY(plan_run(context, arena, run, &names, &plan));
     TRY(launch_describe_logs(context, arena, run, &logs));
     TRY(logship_open(context->logship, &logs));
-    tell_plan(context, run, &plan);
     TRY(check_logs(context, &logs));
     TRY(write_objects(context, arena, run, &names, &logs, &plan, &pod));
+    tell_plan(context, run, &plan); /* last: what is tried again is told once */
     *ret_launched = (struct launched){.pod = pod, .start_timeout_s = plan.job_start_timeout_s};
     return NULL;
 }

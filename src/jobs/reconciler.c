@@ -463,7 +463,8 @@ static struct err *step_run(struct step *s, struct slice id)
     if (!job_run_state_parse(s->run.state, &s->state))
         return err_new(ERR_INTERNAL, "job run %.*s has the unknown state %.*s", SLICE_ARG(id), SLICE_ARG(s->run.state));
     e = feed_get(r, s->arena, s->run.cluster, &s->feed);
-    if (e && e->kind != ERR_NOT_FOUND)
+    bool never_there = s->state == JOB_RUN_CANCEL_PENDING && !s->run.launch_started_at.ms; /* to end that, no cluster is needed */
+    if (e && e->kind != ERR_NOT_FOUND && !never_there)
         return e;
     err_free(e);
     observations_get(r->observations, s->arena, id, &s->seen);
@@ -540,6 +541,8 @@ static void *work(void *arg)
             again = monotonic_ms() + retry_ms(&s);
             err_free(e);
         }
+        if (!s.done && again > monotonic_ms() + LOOK_AGAIN_MS)
+            again = monotonic_ms() + LOOK_AGAIN_MS;
         arena_free(s.arena);
         work_queue_done(r->queue, key, again);
     }
