@@ -554,7 +554,7 @@ struct err *decode_patch_body_yaml(struct arena *arena, struct slice body, struc
     struct err *e = yaml_parse(arena, body, ret_tree);
     if (!e)
         return NULL;
-    struct err *status = status_bad_request("error decoding YAML: error converting YAML to JSON: yaml: %.*s", SLICE_ARG(err_message(e)));
+    struct err *status = status_bad_request("error decoding YAML: error converting YAML to JSON: %.*s", SLICE_ARG(err_message(e)));
     err_free(e);
     return status;
 }

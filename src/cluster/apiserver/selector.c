@@ -524,9 +524,20 @@ struct err *field_selector_parse(struct arena *arena, const struct kind *kind, s
     return NULL;
 }
 
-static struct slice field_value(const struct field_label *label, const struct json *object)
+/* An event may come in either of its two forms. */
+static const struct json *first_member(const struct field_label *label, const struct json *object)
 {
     const struct json *value = json_get(object, slice_from_cstr(label->path[0]));
+    if (!value && strcmp(label->path[0], "involvedObject") == 0)
+        value = json_get(object, S("regarding"));
+    if (!value && strcmp(label->path[0], "reportingComponent") == 0)
+        value = json_get(object, S("reportingController"));
+    return value;
+}
+
+static struct slice field_value(const struct field_label *label, const struct json *object)
+{
+    const struct json *value = first_member(label, object);
     if (label->path[1])
         value = json_get(value, slice_from_cstr(label->path[1]));
     if (!value)

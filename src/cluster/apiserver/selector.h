@@ -22,7 +22,7 @@ struct slice label_selector_json_to_text(struct arena *arena, const struct json 
 /* 400 `field label not supported: X` for fields that the kind does not index. */
 struct err *field_selector_parse(struct arena *arena, const struct kind *kind, struct slice text,
                                  const struct field_selector **ret_selector) NODISCARD;
-/* object: in the form in which it is stored (events: core/v1), or the index of a stored object. */
+/* object: an object (an event in either form), or the index of a stored one. */
 bool field_selector_matches(const struct field_selector *selector, const struct json *object);
 /* The name when the selector demands one (metadata.name=X), for authorization and quick look-ups; else absent. */
 struct slice field_selector_name(const struct field_selector *selector);

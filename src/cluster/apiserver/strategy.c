@@ -65,6 +65,16 @@ static void add_once(struct arena *arena, struct json *list, const char *text)
         json_append(list, json_cstr(arena, text));
 }
 
+static struct json *gated_condition(struct arena *arena)
+{
+    struct json *condition = json_object(arena);
+    json_set_cstr(arena, condition, "type", "PodScheduled");
+    json_set_cstr(arena, condition, "status", "False");
+    json_set_cstr(arena, condition, "reason", "SchedulingGated");
+    json_set_cstr(arena, condition, "message", "Scheduling is blocked due to non-empty scheduling gates");
+    return condition;
+}
+
 static void prepare_create_of_kind(struct arena *arena, const struct kind *kind, struct json *object)
 {
     struct json *status;
@@ -74,6 +84,8 @@ static void prepare_create_of_kind(struct arena *arena, const struct kind *kind,
         status = json_ensure_object(arena, object, "status");
         json_set_cstr(arena, status, "phase", "Pending");
         struct json *spec = json_ensure_object(arena, object, "spec");
+        if (json_count(json_get(spec, S("schedulingGates"))))
+            json_append(json_ensure_array(arena, status, "conditions"), gated_condition(arena));
         if (json_get_i64(spec, "terminationGracePeriodSeconds", 0) < 0)
             json_set_i64(arena, spec, "terminationGracePeriodSeconds", 1);
     } else if (is_kind(kind, "namespaces")) {

@@ -99,6 +99,22 @@ static void test_field_selectors_match_stored_fields(void **state)
     arena_free(arena);
 }
 
+static void test_field_selectors_see_events_in_either_form(void **state)
+{
+    struct arena *arena = arena_new();
+    const struct kind *events = kind_find(S("events.k8s.io"), S("v1"), S("events"));
+    static const char *const members[] = {"involvedObject", "regarding"};
+    const struct field_selector *selector;
+    struct err *e = field_selector_parse(arena, events, S("regarding.name=p"), &selector);
+    assert_null(e);
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+        struct json *event = json_object(arena);
+        json_set_cstr(arena, json_ensure_object(arena, event, members[i]), "name", "p");
+        assert_true(field_selector_matches(selector, event));
+    }
+    arena_free(arena);
+}
+
 static void test_a_selector_object_that_is_absent_selects_nothing(void **state)
 {
     struct arena *arena = arena_new();
@@ -162,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_equal_quantities_compare_equal_whatever_their_form),
         cmocka_unit_test(test_label_selectors_match_as_kubernetes_does),
         cmocka_unit_test(test_field_selectors_match_stored_fields),
+        cmocka_unit_test(test_field_selectors_see_events_in_either_form),
         cmocka_unit_test(test_a_selector_object_that_is_absent_selects_nothing),
         cmocka_unit_test(test_ages_are_worded_as_kubectl_words_them),
         cmocka_unit_test(test_generated_names_keep_58_characters_and_add_five),
