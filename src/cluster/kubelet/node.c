@@ -21,6 +21,7 @@
 #define LOOK_AGAIN_MS 1000           /* at what waits without an event of its own */
 #define KILL_ALL_MS 30000
 #define ORPHAN_MS 5000
+#define DUMP_GRACE_SECONDS 300
 
 /* ---- records ---- */
 
@@ -146,7 +147,9 @@ static void look_at(struct kubelet *k, struct pod_record *record)
         else if (record->pod->deleting) {
             _cleanup_(arena_freep) struct arena *arena = arena_new();
             struct json *pod = object_json(arena, record->pod);
-            pod_stop(k, record, json_get_i64(JSON_AT(pod, "metadata"), "deletionGracePeriodSeconds", 30));
+            int64_t grace = json_get_i64(JSON_AT(pod, "metadata"), "deletionGracePeriodSeconds", 30);
+            /* A JVM that writes its class data archive at its end takes its time for it. */
+            pod_stop(k, record, grace < DUMP_GRACE_SECONDS && getenv("EMBER_DUMP_CLASS_ARCHIVE") ? DUMP_GRACE_SECONDS : grace);
         }
         pod_follow(k, record);
     }
