@@ -1,0 +1,42 @@
+"""The job whose classes go into the class data archives: what most jobs use, in the driver and in an executor."""
+import sys
+from operator import add
+
+from pyspark import StorageLevel
+from pyspark.sql import SparkSession, functions as f
+
+
+def pi(spark):
+    def inside(_):
+        from random import random
+
+        return 1 if (random() * 2 - 1) ** 2 + (random() * 2 - 1) ** 2 <= 1 else 0
+
+    count = spark.sparkContext.parallelize(range(1, 20001), 2).map(inside).reduce(add)
+    print("Pi is roughly %f" % (4.0 * count / 20000))
+
+
+def shuffle(spark):
+    words = spark.sparkContext.parallelize(["a b", "b c"] * 50, 2).flatMap(str.split).map(lambda w: (w, 1))
+    print(sorted(words.reduceByKey(add).persist(StorageLevel.MEMORY_AND_DISK).collect()))
+
+
+def sql(spark):
+    spark.conf.set("spark.sql.shuffle.partitions", "2")
+    people = spark.createDataFrame([(i, "name %d" % (i % 7), i * 1.5) for i in range(100)], "id long, name string, amount double")
+    people.createOrReplaceTempView("people")
+    spark.range(100).withColumn("half", (f.col("id") / 2).cast("int")).createOrReplaceTempView("halves")
+    spark.sql("select name, count(*) n, sum(amount) total, max(half) from people join halves using (id) where id > 3 group by name order by total desc").show()
+    shout = f.udf(lambda text: text.upper(), "string")
+    print(people.select(shout("name"), f.when(f.col("id") > 50, "b").otherwise("a")).distinct().count())
+    spark.sql("show tables").collect()
+    people.cache().count()
+
+
+if __name__ == "__main__":
+    session = SparkSession.builder.appName("class-archive").getOrCreate()
+    pi(session)
+    shuffle(session)
+    sql(session)
+    session.stop()
+    sys.stdout.flush()
