@@ -187,17 +187,17 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
     while (*at && !slice_eq((*at)->name, name))
         at = &(*at)->next;
     struct pod *dropped = *at;
-    if (dropped && what == OBSERVED_CREATED) {
+    bool told_less = fresh->gone && !fresh->container_count; /* a tombstone has no status */
+    if (dropped && (what == OBSERVED_CREATED || told_less)) {
+        dropped->gone = dropped->gone || fresh->gone;
         dropped = fresh;
     } else {
         fresh->next = dropped ? dropped->next : NULL;
         *at = fresh;
     }
     pthread_mutex_unlock(&obs->lock);
-    if (dropped) {
-        arena_free(dropped->arena);
-        free(dropped);
-    }
+    if (dropped)
+        pod_free(dropped);
 }
 
 void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct observation *ret_seen)

@@ -581,6 +581,7 @@ struct err *reconciler_start(const struct reconciler_options *options, struct re
             .spool_dir = options->spool_dir,
             .endpoint = options->endpoint,
             .region = options->region,
+            .give_up_ms = options->logs_give_up_ms,
             .changed = logs_changed,
             .changed_ctx = r,
         },

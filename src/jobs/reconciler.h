@@ -22,6 +22,7 @@ struct reconciler_options {
     size_t installed_count;
     bool strict_releases;             /* release-policy = strict */
     struct slice spool_dir;           /* logs on their way: DATA_DIR/logs/spool */
+    int64_t logs_give_up_ms;          /* logship_options.give_up_ms; 0: the usual */
 };
 
 struct err *reconciler_start(const struct reconciler_options *options, struct reconciler **ret_reconciler) NODISCARD;

@@ -29,16 +29,22 @@ static struct err *count_tags(struct db_tx *tx, struct slice resource, size_t *r
 
 struct err *tags_read(struct db_tx *tx, struct arena *arena, struct slice resource, struct tags *ret_tags)
 {
-    size_t count;
-    TRY(count_tags(tx, resource, &count));
-    struct tags tags = {.items = ARENA_ARRAY(arena, count + 1, struct tag)};
+    struct tags tags = {0};
+    size_t cap = 0;
     struct db_stmt *stmt;
     TRY(db_prepare(tx, "SELECT key, value FROM tag WHERE resource = ? ORDER BY key", &stmt));
     db_bind_text(stmt, 1, resource);
     for (bool row;;) {
         TRY(db_step(stmt, &row));
-        if (!row || tags.count == count)
+        if (!row)
             break;
+        if (tags.count == cap) {
+            struct tag *more = ARENA_ARRAY(arena, cap ? cap * 2 : 4, struct tag);
+            for (size_t i = 0; i < tags.count; i++)
+                more[i] = tags.items[i];
+            tags.items = more;
+            cap = cap ? cap * 2 : 4;
+        }
         tags.items[tags.count++] = (struct tag){.key = db_col_text(stmt, 0, arena), .value = db_col_text(stmt, 1, arena)};
     }
     *ret_tags = tags;
@@ -46,7 +52,6 @@ struct err *tags_read(struct db_tx *tx, struct arena *arena, struct slice resour
 }
 
 struct call {
-    struct arena *arena;
     struct slice resource;
     struct tags tags;
     size_t limit;
@@ -54,18 +59,30 @@ struct call {
     size_t key_count;
 };
 
-static struct err *get(struct db_tx *tx, void *arg)
+struct each {
+    struct arena *arena;
+    const struct slice *resources;
+    size_t count;
+    struct tags *tags;
+};
+
+static struct err *get_each(struct db_tx *tx, void *arg)
 {
-    struct call *c = arg;
-    return tags_read(tx, c->arena, c->resource, &c->tags);
+    struct each *c = arg;
+    for (size_t i = 0; i < c->count; i++)
+        TRY(tags_read(tx, c->arena, c->resources[i], &c->tags[i]));
+    return NULL;
+}
+
+struct err *store_tags_get_each(struct store *store, struct arena *arena, const struct slice *resources, size_t count, struct tags *ret_tags)
+{
+    struct each c = {.arena = arena, .resources = resources, .count = count, .tags = ret_tags};
+    return db_read(store_db(store), get_each, &c);
 }
 
 struct err *store_tags_get(struct store *store, struct arena *arena, struct slice resource, struct tags *ret_tags)
 {
-    struct call c = {.arena = arena, .resource = resource};
-    TRY(db_read(store_db(store), get, &c));
-    *ret_tags = c.tags;
-    return NULL;
+    return store_tags_get_each(store, arena, &resource, 1, ret_tags);
 }
 
 static struct err *put(struct db_tx *tx, void *arg)

@@ -1,0 +1,170 @@
+/* Pods as the API server shows them -> what is observed of a run. */
+#include "base/arena.h"
+#include "jobs/observe.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct arena *arena;
+static struct observations *obs;
+
+static int setup(void **state)
+{
+    arena = arena_new();
+    obs = observations_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    observations_free(obs);
+    arena_free(arena);
+    return 0;
+}
+
+static void assert_text(struct slice got, const char *want)
+{
+    if (!slice_eq(got, slice_from_cstr(want)))
+        fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
+}
+
+static void tell(const char *name, const char *role, const char *status, enum observed what)
+{
+    struct json *pod;
+    struct slice id, text = slice_fmt(arena,
+                                      "{\"metadata\":{\"name\":\"%s\",\"creationTimestamp\":\"2026-11-21T21:10:00Z\",\"labels\":"
+                                      "{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"%s\"}},\"status\":%s}",
+                                      name, role, status);
+    assert_null(json_parse(arena, text, JSON_DUPLICATES_REFUSE, &pod));
+    observations_pod(obs, arena, pod, what, &id);
+    assert_text(id, "r");
+}
+
+static struct observation seen(void)
+{
+    struct observation o;
+    observations_get(obs, arena, S("r"), &o);
+    return o;
+}
+
+#define MAIN "{\"name\":\"" DRIVER_CONTAINER "\",\"state\":"
+#define WAITING(reason, message) "{\"phase\":\"Pending\",\"containerStatuses\":[" MAIN "{\"waiting\":{\"reason\":\"" reason "\",\"message\":\"" message "\"}}}]}"
+#define RUNNING "{\"phase\":\"Running\",\"containerStatuses\":[" MAIN "{\"running\":{\"startedAt\":\"2026-11-21T21:10:05Z\"}}}]}"
+#define ENDED(code, more)                                                                                                      \
+    "{\"phase\":\"Failed\",\"containerStatuses\":[{\"name\":\"sidecar\",\"state\":{\"running\":{}}}," MAIN                                 \
+    "{\"terminated\":{\"exitCode\":" code ",\"startedAt\":\"2026-11-21T21:10:05Z\",\"finishedAt\":\"2026-11-21T21:10:09Z\"" more "}}}]}"
+
+static void test_what_a_driver_pod_says(void **state)
+{
+    static const struct {
+        const char *status;
+        enum driver_phase phase;
+        bool has_exit_code;
+        int exit_code;
+        const char *reason, *waiting;
+    } ROWS[] = {
+        {"{}", DRIVER_PENDING, false, 0, "", ""},
+        {WAITING("ContainerCreating", ""), DRIVER_PENDING, false, 0, "", ""},
+        {WAITING("ImagePullBackOff", "no such image"), DRIVER_PENDING, false, 0, "", "ImagePullBackOff: no such image"},
+        {"{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"message\":\"0/1 nodes\"}]}", DRIVER_PENDING, false, 0, "",
+         "0/1 nodes"},
+        {RUNNING, DRIVER_RUNNING, false, 0, "", ""},
+        {ENDED("0", ""), DRIVER_ENDED, true, 0, "", ""},
+        {ENDED("137", ",\"reason\":\"OOMKilled\""), DRIVER_ENDED, true, 137, "OOMKilled", ""},
+        {"{\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"low on memory\"}", DRIVER_ENDED, false, 0, "Evicted", ""},
+        {"{\"phase\":\"Succeeded\"}", DRIVER_ENDED, true, 0, "", ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+        tell("d", "driver", ROWS[i].status, OBSERVED_PRESENT);
+        struct observation o = seen();
+        if (o.driver != ROWS[i].phase || o.has_exit_code != ROWS[i].has_exit_code || (o.has_exit_code && o.exit_code != ROWS[i].exit_code))
+            fail_msg("row %zu: phase %d, exit code %d %lld", i, o.driver, o.has_exit_code, (long long)o.exit_code);
+        assert_text(o.reason, ROWS[i].reason);
+        assert_text(o.waiting, ROWS[i].waiting);
+        assert_int_equal(o.driver_created_at.ms, 1795295400000);
+    }
+}
+
+static void test_a_deleted_driver_is_absent_unless_it_had_ended(void **state)
+{
+    assert_int_equal(seen().driver, DRIVER_ABSENT);
+    tell("d", "driver", RUNNING, OBSERVED_PRESENT);
+    tell("d", "driver", RUNNING, OBSERVED_GONE);
+    assert_int_equal(seen().driver, DRIVER_ABSENT);
+    tell("d", "driver", ENDED("0", ""), OBSERVED_PRESENT);
+    tell("d", "driver", "{}", OBSERVED_GONE); /* a tombstone */
+    assert_int_equal(seen().driver, DRIVER_ENDED);
+    assert_true(seen().has_exit_code);
+    struct slice *names;
+    size_t count;
+    observations_pods(obs, arena, S("r"), &names, &count);
+    assert_int_equal(count, 0);
+}
+
+static void test_a_tombstone_keeps_the_containers_as_ended(void **state)
+{
+    tell("d", "driver", RUNNING, OBSERVED_PRESENT);
+    tell("d", "driver", "{}", OBSERVED_GONE);
+    struct observed_container *containers;
+    size_t count;
+    observations_containers(obs, arena, S("r"), &containers, &count);
+    assert_int_equal(count, 1);
+    assert_true(containers[0].started && containers[0].ended);
+}
+
+static void test_what_was_created_never_replaces_what_was_told(void **state)
+{
+    tell("d", "driver", "{}", OBSERVED_CREATED);
+    assert_int_equal(seen().driver, DRIVER_PENDING);
+    tell("d", "driver", ENDED("0", ""), OBSERVED_PRESENT);
+    tell("d", "driver", "{}", OBSERVED_CREATED); /* a slow worker */
+    assert_int_equal(seen().driver, DRIVER_ENDED);
+    tell("d", "driver", "{}", OBSERVED_GONE);
+    tell("d", "driver", "{}", OBSERVED_CREATED);
+    struct slice *names;
+    size_t count;
+    observations_pods(obs, arena, S("r"), &names, &count);
+    assert_int_equal(count, 0);
+}
+
+static void test_executors_are_counted_and_do_not_decide(void **state)
+{
+    tell("d", "driver", RUNNING, OBSERVED_PRESENT);
+    tell("e1", "executor", ENDED("0", ""), OBSERVED_PRESENT);
+    tell("e2", "executor", RUNNING, OBSERVED_PRESENT);
+    assert_int_equal(seen().executors, 2);
+    assert_int_equal(seen().driver, DRIVER_RUNNING);
+    tell("e1", "executor", "{}", OBSERVED_GONE);
+    assert_int_equal(seen().executors, 1);
+    observations_drop(obs, S("r"));
+    observations_drop(obs, S("r"));
+    assert_int_equal(seen().driver, DRIVER_ABSENT);
+}
+
+static void test_pods_of_no_run_are_ignored(void **state)
+{
+    struct json *pod;
+    struct slice id;
+    assert_null(json_parse(arena, S("{\"metadata\":{\"name\":\"x\",\"labels\":{}}}"), JSON_DUPLICATES_REFUSE, &pod));
+    observations_pod(obs, arena, pod, OBSERVED_PRESENT, &id);
+    assert_null(id.ptr);
+    observations_pod(obs, arena, NULL, OBSERVED_GONE, &id);
+    assert_null(id.ptr);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_what_a_driver_pod_says),
+        TEST(test_a_deleted_driver_is_absent_unless_it_had_ended),
+        TEST(test_a_tombstone_keeps_the_containers_as_ended),
+        TEST(test_what_was_created_never_replaces_what_was_told),
+        TEST(test_executors_are_counted_and_do_not_decide),
+        TEST(test_pods_of_no_run_are_ignored),
+    };
+    return cmocka_run_group_tests_name("observe", tests, NULL, NULL);
+}

@@ -1,0 +1,393 @@
+/* The rows of ember.db: uniqueness, client tokens, pages, compare-and-set, tags, keys. */
+#include "base/arena.h"
+#include "base/fd.h"
+#include "base/strbuf.h"
+#include "store/access_key.h"
+#include "store/job_run.h"
+#include "store/virtual_cluster.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct arena *arena;
+static struct store *store;
+static char dir[64];
+
+static void reopen(void)
+{
+    store_close(store);
+    store = NULL;
+    assert_null(store_open(slice_fmt(arena, "%s/ember.db", dir).ptr, &store));
+}
+
+static int setup(void **state)
+{
+    arena = arena_new();
+    snprintf(dir, sizeof(dir), "/tmp/store_test.XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    reopen();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    store_close(store);
+    store = NULL;
+    arena_free(arena);
+    assert_null(tree_remove(dir));
+    return 0;
+}
+
+static void assert_text(struct slice got, const char *want)
+{
+    if (!slice_eq(got, slice_from_cstr(want)))
+        fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
+}
+
+static void assert_err(struct err *e, enum err_kind kind, const char *code)
+{
+    assert_non_null(e);
+    assert_int_equal(e->kind, kind);
+    if (code)
+        assert_true(err_has_code(e, code));
+    err_free(e);
+}
+
+static struct virtual_cluster cluster_row(const char *id, const char *namespace_)
+{
+    return (struct virtual_cluster){.id = slice_from_cstr(id),
+                                    .name = S("name"),
+                                    .state = S("RUNNING"),
+                                    .cluster = S("local"),
+                                    .namespace_ = slice_from_cstr(namespace_),
+                                    .created_at = {.ms = 1000}};
+}
+
+static struct err *add_cluster(const char *id, const char *namespace_, struct slice token, struct slice request, struct slice *ret_id)
+{
+    struct virtual_cluster row = cluster_row(id, namespace_);
+    return store_virtual_cluster_insert(store, arena, &row, slice_fmt(arena, "arn/%s", id), token, request, ret_id);
+}
+
+static void must_add_cluster(const char *id, const char *namespace_)
+{
+    struct slice ignored;
+    assert_null(add_cluster(id, namespace_, SLICE_NONE, SLICE_NONE, &ignored));
+}
+
+static struct job_run run_row(const char *id, const char *cluster)
+{
+    return (struct job_run){.id = slice_from_cstr(id),
+                            .virtual_cluster_id = slice_from_cstr(cluster),
+                            .name = S("pi"),
+                            .state = S("PENDING"),
+                            .execution_role_arn = S("arn:aws:iam::111122223333:role/job"),
+                            .release_label = S("emr-6.2.0-latest"),
+                            .job_driver = S("{}"),
+                            .created_by = S("arn:aws:iam::111122223333:root"),
+                            .created_at = {.ms = 5000}};
+}
+
+static void must_add_run(const char *id, const char *cluster)
+{
+    struct job_run row = run_row(id, cluster);
+    struct slice ignored;
+    assert_null(store_job_run_insert(store, arena, &row, slice_fmt(arena, "arn/%s", id), SLICE_NONE, SLICE_NONE, &ignored));
+}
+
+static void move_cluster(const char *id, const char *from, const char *to)
+{
+    bool changed;
+    assert_null(store_virtual_cluster_move(store, slice_from_cstr(id), slice_from_cstr(from), slice_from_cstr(to), &changed));
+    assert_true(changed);
+}
+
+static void test_a_namespace_has_one_live_virtual_cluster(void **state)
+{
+    struct slice ignored;
+    must_add_cluster("a", "ns");
+    must_add_cluster("b", "other");
+    assert_err(add_cluster("c", "ns", SLICE_NONE, SLICE_NONE, &ignored), ERR_CONFLICT, NULL);
+    move_cluster("a", "RUNNING", "TERMINATING");
+    assert_err(add_cluster("c", "ns", SLICE_NONE, SLICE_NONE, &ignored), ERR_CONFLICT, NULL);
+    move_cluster("a", "TERMINATING", "TERMINATED");
+    must_add_cluster("c", "ns");
+    move_cluster("c", "RUNNING", "TERMINATED");
+    must_add_cluster("d", "ns");
+}
+
+static void test_a_state_moves_only_from_what_it_was(void **state)
+{
+    bool changed;
+    must_add_cluster("a", "ns");
+    assert_null(store_virtual_cluster_move(store, S("a"), S("TERMINATING"), S("TERMINATED"), &changed));
+    assert_false(changed);
+    assert_null(store_virtual_cluster_move(store, S("none"), S("RUNNING"), S("TERMINATED"), &changed));
+    assert_false(changed);
+}
+
+static void test_a_client_token_gives_the_first_answer_again(void **state)
+{
+    struct slice id;
+    assert_null(add_cluster("a", "ns", S("token"), S("hash"), &id));
+    assert_text(id, "a");
+    assert_null(add_cluster("b", "ns", S("token"), S("hash"), &id)); /* the namespace is taken: no matter, nothing is made */
+    assert_text(id, "a");
+    struct virtual_cluster row;
+    assert_err(store_virtual_cluster_get(store, arena, S("b"), &row), ERR_NOT_FOUND, NULL);
+    assert_err(add_cluster("c", "other", S("token"), S("another"), &id), ERR_CONFLICT, "ClientToken");
+    reopen();
+    assert_null(add_cluster("d", "ns", S("token"), S("hash"), &id));
+    assert_text(id, "a");
+}
+
+static void test_a_refused_request_does_not_use_up_its_token(void **state)
+{
+    struct slice id;
+    must_add_cluster("a", "ns");
+    assert_err(add_cluster("b", "ns", S("token"), S("hash"), &id), ERR_CONFLICT, NULL);
+    move_cluster("a", "RUNNING", "TERMINATED");
+    assert_null(add_cluster("b", "ns", S("token"), S("hash"), &id));
+    assert_text(id, "b");
+}
+
+static void test_a_token_of_another_operation_is_another_token(void **state)
+{
+    struct slice id;
+    assert_null(add_cluster("a", "ns", S("token"), S("hash"), &id));
+    struct job_run row = run_row("r", "a");
+    assert_null(store_job_run_insert(store, arena, &row, S("arn/r"), S("token"), S("another"), &id));
+    assert_text(id, "r");
+}
+
+static void test_a_token_is_forgotten_after_a_day(void **state)
+{
+    struct slice id;
+    assert_null(add_cluster("a", "ns", S("token"), S("hash"), &id));
+    struct virtual_cluster row = cluster_row("b", "other");
+    row.created_at.ms += 24 * 3600 * 1000 + 1;
+    assert_null(store_virtual_cluster_insert(store, arena, &row, S("arn/b"), S("token"), S("another"), &id));
+    assert_text(id, "b");
+}
+
+static void test_virtual_clusters_come_newest_first_in_pages(void **state)
+{
+    for (int i = 0; i < 7; i++) {
+        must_add_cluster(slice_fmt(arena, "v%d", i).ptr, slice_fmt(arena, "ns%d", i).ptr);
+        if (i % 2)
+            move_cluster(slice_fmt(arena, "v%d", i).ptr, "RUNNING", "TERMINATED");
+    }
+    const struct slice running = S("RUNNING");
+    struct virtual_cluster_filter filter = {.states = &running, .state_count = 1, .limit = 3};
+    struct virtual_cluster_page page;
+    assert_null(store_virtual_cluster_list(store, arena, &filter, &page));
+    assert_int_equal(page.count, 3);
+    assert_text(page.rows[0].id, "v6");
+    assert_text(page.rows[2].id, "v2");
+    assert_true(page.next_sequence > 0);
+    filter.before_sequence = page.next_sequence;
+    assert_null(store_virtual_cluster_list(store, arena, &filter, &page));
+    assert_int_equal(page.count, 1);
+    assert_text(page.rows[0].id, "v0");
+    assert_int_equal(page.next_sequence, 0);
+    filter = (struct virtual_cluster_filter){.cluster = S("elsewhere"), .limit = 10};
+    assert_null(store_virtual_cluster_list(store, arena, &filter, &page));
+    assert_int_equal(page.count, 0);
+    filter = (struct virtual_cluster_filter){.created_after_set = true, .created_after = {.ms = 1000}, .limit = 10};
+    assert_null(store_virtual_cluster_list(store, arena, &filter, &page));
+    assert_int_equal(page.count, 0);
+}
+
+static void test_a_run_needs_a_running_virtual_cluster(void **state)
+{
+    struct slice id;
+    struct job_run row = run_row("r", "a");
+    assert_err(store_job_run_insert(store, arena, &row, S("arn/r"), SLICE_NONE, SLICE_NONE, &id), ERR_NOT_FOUND, NULL);
+    must_add_cluster("a", "ns");
+    move_cluster("a", "RUNNING", "TERMINATING");
+    struct err *e = store_job_run_insert(store, arena, &row, S("arn/r"), SLICE_NONE, SLICE_NONE, &id);
+    assert_non_null(e);
+    assert_string_equal(e->message, "TERMINATING");
+    assert_err(e, ERR_CONFLICT, "VirtualClusterState");
+}
+
+static void test_a_run_comes_back_as_it_was_asked(void **state)
+{
+    must_add_cluster("a", "ns");
+    struct job_run row = run_row("r", "a"), got;
+    struct slice id;
+    row.configuration_overrides = S("{\"x\":\"\xc3\xa4\"}");
+    row.retry_max_attempts = 1;
+    assert_null(store_job_run_insert(store, arena, &row, S("arn/r"), SLICE_NONE, SLICE_NONE, &id));
+    reopen();
+    assert_null(store_job_run_get(store, arena, S("r"), &got));
+    assert_text(got.configuration_overrides, "{\"x\":\"\xc3\xa4\"}");
+    assert_text(got.cluster, "local");
+    assert_text(got.namespace_, "ns");
+    assert_text(got.name, "pi");
+    assert_int_equal(got.attempt, 1);
+    assert_int_equal(got.launch_started_at.ms, 0);
+    assert_null(got.outcome.ptr);
+    assert_null(got.client_token.ptr);
+    assert_false(got.reaped);
+    assert_err(store_job_run_get(store, arena, S("none"), &got), ERR_NOT_FOUND, NULL);
+}
+
+struct events {
+    struct strbuf text;
+};
+
+static struct err *read_events(struct db_tx *tx, void *arg)
+{
+    struct events *events = arg;
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx, "SELECT event || ':' || to_state FROM job_run_event WHERE job_run_id = ? ORDER BY sequence", &stmt));
+    db_bind_text(stmt, 1, S("r"));
+    for (bool row;;) {
+        TRY(db_step(stmt, &row));
+        if (!row)
+            return NULL;
+        strbuf_append_fmt(&events->text, "%.*s ", SLICE_ARG(db_col_text(stmt, 0, arena)));
+    }
+}
+
+static void test_a_change_is_compared_and_set_with_its_event(void **state)
+{
+    must_add_cluster("a", "ns");
+    must_add_run("r", "a");
+    bool changed;
+    struct job_run_change change = {.id = S("r"), .from = S("PENDING"), .to = S("SUBMITTED"), .event = S("LAUNCHED"), .at = {.ms = 9}, .start_timeout_s = 60};
+    assert_null(store_job_run_change(store, &change, &changed));
+    assert_true(changed);
+    assert_null(store_job_run_change(store, &change, &changed));
+    assert_false(changed); /* it is no longer PENDING; no event either */
+    change = (struct job_run_change){.id = S("r"), .from = S("SUBMITTED"), .outcome = S("{}"), .outcome_at = {.ms = 7}, .state_details = S("words")};
+    assert_null(store_job_run_change(store, &change, &changed));
+    assert_true(changed);
+    change = (struct job_run_change){.id = S("r"), .from = S("SUBMITTED"), .reaped = true};
+    assert_null(store_job_run_change(store, &change, &changed));
+    struct job_run got;
+    assert_null(store_job_run_get(store, arena, S("r"), &got));
+    assert_text(got.state, "SUBMITTED");
+    assert_text(got.state_details, "words"); /* absent leaves a fact as it is */
+    assert_text(got.outcome, "{}");
+    assert_int_equal(got.outcome_at.ms, 7);
+    assert_int_equal(got.start_timeout_s, 60);
+    assert_true(got.reaped);
+    struct events events = {.text = STRBUF_ARENA(arena)};
+    assert_null(db_read(store_db(store), read_events, &events));
+    assert_text(strbuf_slice(&events.text), "START:PENDING LAUNCHED:SUBMITTED ");
+}
+
+static void test_runs_come_newest_first_in_pages_and_filtered(void **state)
+{
+    must_add_cluster("a", "ns");
+    must_add_cluster("b", "other");
+    for (int i = 0; i < 5; i++)
+        must_add_run(slice_fmt(arena, "r%d", i).ptr, "a");
+    must_add_run("other", "b");
+    bool changed;
+    assert_null(store_job_run_change(store, &(struct job_run_change){.id = S("r2"), .from = S("PENDING"), .to = S("CANCELLED"), .event = S("E")}, &changed));
+    struct job_run_filter filter = {.virtual_cluster_id = S("a"), .limit = 3};
+    struct job_run_page page;
+    assert_null(store_job_run_list(store, arena, &filter, &page));
+    assert_int_equal(page.count, 3);
+    assert_text(page.rows[0].id, "r4");
+    assert_true(page.more);
+    filter.before_id = page.rows[2].id;
+    assert_null(store_job_run_list(store, arena, &filter, &page));
+    assert_int_equal(page.count, 2);
+    assert_false(page.more);
+    const struct slice pending = S("PENDING");
+    filter = (struct job_run_filter){.virtual_cluster_id = S("a"), .states = &pending, .state_count = 1, .limit = 4};
+    assert_null(store_job_run_list(store, arena, &filter, &page));
+    assert_int_equal(page.count, 4);
+    assert_false(page.more); /* exactly full is not more */
+    filter.name = S("unknown");
+    assert_null(store_job_run_list(store, arena, &filter, &page));
+    assert_int_equal(page.count, 0);
+}
+
+static void test_open_runs_are_those_not_reaped_and_live_ones_those_without_an_end(void **state)
+{
+    must_add_cluster("a", "ns");
+    must_add_run("r1", "a");
+    must_add_run("r2", "a");
+    must_add_run("r3", "a");
+    bool changed;
+    assert_null(store_job_run_change(store, &(struct job_run_change){.id = S("r1"), .from = S("PENDING"), .to = S("FAILED"), .event = S("E")}, &changed));
+    assert_null(store_job_run_change(store, &(struct job_run_change){.id = S("r2"), .from = S("PENDING"), .to = S("FAILED"), .event = S("E"), .reaped = true}, &changed));
+    struct open_run *open;
+    struct slice *live;
+    size_t count;
+    assert_null(store_job_run_list_open(store, arena, &open, &count));
+    assert_int_equal(count, 2);
+    assert_text(open[0].id, "r1");
+    assert_text(open[1].cluster, "local");
+    assert_null(store_job_run_list_live(store, arena, S("a"), &live, &count));
+    assert_int_equal(count, 1);
+    assert_text(live[0], "r3");
+}
+
+static void test_tags_are_limited_all_or_nothing(void **state)
+{
+    struct tag two[] = {{S("b"), S("2")}, {S("a"), S("1")}}, more[] = {{S("a"), S("new")}, {S("c"), S("3")}};
+    struct tags got;
+    assert_null(store_tags_put(store, S("arn"), (struct tags){two, 2}, 2));
+    assert_err(store_tags_put(store, S("arn"), (struct tags){more, 2}, 2), ERR_LIMIT, NULL);
+    assert_null(store_tags_get(store, arena, S("arn"), &got));
+    assert_int_equal(got.count, 2);
+    assert_text(got.items[0].key, "a");
+    assert_text(got.items[0].value, "1"); /* the refused request changed nothing */
+    assert_null(store_tags_put(store, S("arn"), (struct tags){more, 1}, 2)); /* replacing is not adding */
+    const struct slice keys[] = {S("b"), S("unknown")};
+    assert_null(store_tags_remove(store, S("arn"), keys, 2));
+    assert_null(store_tags_get(store, arena, S("arn"), &got));
+    assert_int_equal(got.count, 1);
+    assert_text(got.items[0].value, "new");
+}
+
+static void test_a_run_has_one_key_until_it_is_removed(void **state)
+{
+    struct access_key first, again, found;
+    assert_null(store_access_key_ensure(store, arena, S("r"), S("arn:p"), S("AROA:r"), &first));
+    assert_true(slice_starts_with(first.access_key_id, S("ASIA")));
+    assert_int_equal(first.access_key_id.len, 20);
+    assert_int_equal(first.secret.len, 40);
+    reopen();
+    assert_null(store_access_key_ensure(store, arena, S("r"), S("arn:p"), S("AROA:r"), &again));
+    assert_true(slice_eq(first.secret, again.secret) && slice_eq(first.session_token, again.session_token));
+    assert_null(store_access_key_get(store, arena, first.access_key_id, &found));
+    assert_text(found.job_run_id, "r");
+    assert_null(store_access_key_remove(store, S("r")));
+    assert_null(store_access_key_remove(store, S("r")));
+    assert_err(store_access_key_get(store, arena, first.access_key_id, &found), ERR_NOT_FOUND, NULL);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_namespace_has_one_live_virtual_cluster),
+        TEST(test_a_state_moves_only_from_what_it_was),
+        TEST(test_a_client_token_gives_the_first_answer_again),
+        TEST(test_a_refused_request_does_not_use_up_its_token),
+        TEST(test_a_token_of_another_operation_is_another_token),
+        TEST(test_a_token_is_forgotten_after_a_day),
+        TEST(test_virtual_clusters_come_newest_first_in_pages),
+        TEST(test_a_run_needs_a_running_virtual_cluster),
+        TEST(test_a_run_comes_back_as_it_was_asked),
+        TEST(test_a_change_is_compared_and_set_with_its_event),
+        TEST(test_runs_come_newest_first_in_pages_and_filtered),
+        TEST(test_open_runs_are_those_not_reaped_and_live_ones_those_without_an_end),
+        TEST(test_tags_are_limited_all_or_nothing),
+        TEST(test_a_run_has_one_key_until_it_is_removed),
+    };
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
