@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,29 +133,49 @@ static struct err *migrate(struct db_tx *tx, const char *path, const char *const
     return NULL;
 }
 
-/* Runs one closure inside a savepoint. */
-static struct err *run_in_savepoint(struct db_tx *tx, struct request *r)
+/* One of the few statements around a closure: kept prepared, since parsing them would cost as much as a small query. */
+static struct err *control(struct db_tx *tx, const char *sql)
 {
-    TRY(exec(tx->handle, "SAVEPOINT call"));
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx, sql, &stmt));
+    return db_run(stmt);
+}
+
+static struct err *run_closure(struct db_tx *tx, struct request *r)
+{
     struct err *e = r->fn(tx, r->arg);
     for (struct db_stmt *s = tx->statements; s; s = s->next)
         sqlite3_reset(s->handle);
+    return e;
+}
+
+/* Runs one closure inside a savepoint. */
+static struct err *run_in_savepoint(struct db_tx *tx, struct request *r)
+{
+    TRY(control(tx, "SAVEPOINT call"));
+    struct err *e = run_closure(tx, r);
     if (e) {
         struct err *second = exec(tx->handle, "ROLLBACK TO call; RELEASE call");
         err_free(second); /* if the whole transaction was rolled back, the commit below tells */
         return e;
     }
-    return exec(tx->handle, "RELEASE call");
+    return control(tx, "RELEASE call");
 }
 
 static struct err *run_group(struct db_tx *tx, struct request *first)
 {
-    TRY(exec(tx->handle, "BEGIN IMMEDIATE"));
-    for (struct request *r = first; r; r = r->next)
-        r->result = run_in_savepoint(tx, r);
-    struct err *e = exec(tx->handle, "COMMIT");
+    TRY(control(tx, "BEGIN IMMEDIATE"));
+    if (!first->next) { /* alone: the transaction is its savepoint */
+        first->result = run_closure(tx, first);
+        if (first->result)
+            return sqlite3_get_autocommit(tx->handle) ? NULL : control(tx, "ROLLBACK");
+    } else {
+        for (struct request *r = first; r; r = r->next)
+            r->result = run_in_savepoint(tx, r);
+    }
+    struct err *e = control(tx, "COMMIT");
     if (e && !sqlite3_get_autocommit(tx->handle))
-        err_free(exec(tx->handle, "ROLLBACK"));
+        err_free(control(tx, "ROLLBACK"));
     return e;
 }
 
@@ -169,7 +190,10 @@ static void checkpoint_if_due(struct db *db)
 static void *writer_main(void *arg)
 {
     struct db *db = arg;
-    pthread_setname_np(pthread_self(), "db-writer");
+    const char *file = strrchr(db->path, '/');
+    char name[16];
+    snprintf(name, sizeof(name), "db %s", file ? file + 1 : db->path);
+    pthread_setname_np(pthread_self(), name);
     int commits = 0;
     for (;;) {
         pthread_mutex_lock(&db->lock);
@@ -308,12 +332,12 @@ struct err *db_read(struct db *db, db_fn fn, void *arg)
     pthread_mutex_unlock(&db->lock);
     if (!tx)
         TRY(connection_open(db->path, SQLITE_OPEN_READONLY, &tx));
-    struct err *e = exec(tx->handle, "BEGIN");
+    struct err *e = control(tx, "BEGIN");
     if (!e) {
         e = fn(tx, arg);
         for (struct db_stmt *s = tx->statements; s; s = s->next)
             sqlite3_reset(s->handle);
-        struct err *end = exec(tx->handle, "COMMIT");
+        struct err *end = control(tx, "COMMIT");
         if (e)
             err_free(end);
         else

@@ -12,23 +12,30 @@
 #include <sys/random.h>
 #include <zlib.h>
 
-static const EVP_MD *md_of(enum digest_kind kind)
-{
-    switch (kind) {
-    case DIGEST_MD5:
-        return EVP_md5();
-    case DIGEST_SHA1:
-        return EVP_sha1();
-    case DIGEST_SHA256:
-        return EVP_sha256();
-    }
-    return NULL;
-}
-
 static _Noreturn void crypto_failed(const char *what)
 {
     fprintf(stderr, "ember: the crypto library failed in %s\n", what);
     abort();
+}
+
+/* Fetched once and kept: EVP_sha256() and its like are looked up by name, under locks, at each use. */
+static EVP_MD *mds[3];
+static pthread_once_t mds_once = PTHREAD_ONCE_INIT;
+
+static void mds_init(void)
+{
+    static const char *const names[] = {[DIGEST_MD5] = "MD5", [DIGEST_SHA1] = "SHA1", [DIGEST_SHA256] = "SHA256"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        mds[i] = EVP_MD_fetch(NULL, names[i], NULL);
+        if (!mds[i])
+            crypto_failed("EVP_MD_fetch");
+    }
+}
+
+static const EVP_MD *md_of(enum digest_kind kind)
+{
+    pthread_once(&mds_once, mds_init);
+    return mds[kind];
 }
 
 size_t digest_size(enum digest_kind kind)
@@ -100,12 +107,12 @@ static void hmac(const EVP_MD *md, struct slice key, struct slice data, uint8_t 
 
 void hmac_sha256(struct slice key, struct slice data, uint8_t out[SHA256_BYTES])
 {
-    hmac(EVP_sha256(), key, data, out);
+    hmac(md_of(DIGEST_SHA256), key, data, out);
 }
 
 void hmac_sha1(struct slice key, struct slice data, uint8_t out[20])
 {
-    hmac(EVP_sha1(), key, data, out);
+    hmac(md_of(DIGEST_SHA1), key, data, out);
 }
 
 uint32_t crc32_update(uint32_t crc, const void *data, size_t len)
