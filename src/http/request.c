@@ -1,5 +1,6 @@
 /* request: runs one request in a worker: head -> handler -> answer, and the body in between. */
 #include "http/server_internal.h"
+#include <poll.h>
 #include <string.h>
 
 /* ---- body ---- */
@@ -235,4 +236,24 @@ void request_run(struct connection *connection)
         request_serve(&request, head);
     }
     connection->after = request_after(&request);
+}
+
+bool request_await(struct connection *connection)
+{
+    size_t scanned = 0;
+    for (int round = 0; round < 2; round++) {
+        if (connection->in.len) {
+            int status = 0;
+            if (http_head_scan(strbuf_slice(&connection->in), &scanned, &connection->head_len, &status) == HTTP_SCAN_COMPLETE)
+                return true;
+        }
+        struct pollfd entry = {.fd = connection->fd, .events = POLLIN};
+        char buf[READ_BYTES];
+        size_t n;
+        bool has_pending = connection->tls && tls_pending(connection->tls);
+        if (round || (!has_pending && poll(&entry, 1, LINGER_MS) <= 0) || connection_recv(connection, buf, sizeof(buf), &n) != IO_OK)
+            return false; /* an end or an error the waiter sees too */
+        strbuf_append_bytes(&connection->in, buf, n);
+    }
+    return false;
 }

@@ -42,6 +42,7 @@ struct http_server_options {
     http_handler handler;
     void *ctx;
     size_t worker_count;         /* 0: 8 */
+    const char *name;            /* of its threads in ps and top, at most 15 bytes; NULL: "http" */
     /* TLS when cert is set: PEM files. client_ca: PEM file; clients may then show a certificate signed by it (optional). */
     const char *tls_cert_path, *tls_key_path, *client_ca_path;
 };

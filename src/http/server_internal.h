@@ -22,6 +22,7 @@ enum {
     BODY_IDLE_TIMEOUT_MS = 60 * 1000,
     WRITE_TIMEOUT_MS = 60 * 1000,
     DRAIN_TIMEOUT_MS = 1000,
+    LINGER_MS = 1, /* a worker's wait for the next request of its connection */
     DRAIN_MAX_BYTES = 64 * 1024, /* of a body, to keep the connection */
     LINGER_MAX_BYTES =
         1024 * 1024, /* before closing: unread bytes in the kernel would make it a reset that eats the answer */
@@ -106,7 +107,7 @@ struct http_server {
     struct connection_queue ready, returned;
     int ready_count;
     struct http_stream *dirty; /* streams with something new to send */
-    int worker_count, idle_workers, waiting_workers;
+    int worker_count, idle_workers, waiting_workers, lingering_workers;
     bool quitting; /* workers end */
     bool stopping; /* atomic: no new connections, no keep-alive */
     int64_t stop_deadline_ms;
@@ -150,6 +151,8 @@ struct slice connection_peer_text(const struct connection *connection, struct ar
 
 /* request.c: one request from its head to its answer, in a worker; sets connection->after. */
 void request_run(struct connection *connection);
+/* Waits for the next head on a connection that was just answered, LINGER_MS at most; true: it is there, run it. */
+bool request_await(struct connection *connection);
 /* Eats what is left of a body after the answer, if that is little; false: the connection must close. */
 bool request_drain_body(struct http_request *request);
 static inline struct connection *request_connection(const struct http_request *request)

@@ -459,6 +459,7 @@ static int wait_timeout_ms(int64_t next_ms)
 void *waiter_main(void *arg)
 {
     struct http_server *server = arg;
+    pthread_setname_np(pthread_self(), server->options.name);
     bool stop_begun = false, stop_forced = false;
     int64_t next_ms = INT64_MAX;
     while (!stop_begun || server->connection_count > 0) {

@@ -51,6 +51,7 @@ static struct err *start_parts(struct apiserver *server)
         .handler = rest_serve,
         .ctx = server,
         .worker_count = 8,
+        .name = "apiserver",
         .tls_cert_path = options->tls_cert_path,
         .tls_key_path = options->tls_key_path,
         .client_ca_path = options->client_ca_path,
