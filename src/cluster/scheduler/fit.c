@@ -164,6 +164,11 @@ enum fit_reason fit_check(const struct json *pod, struct machine_amount request,
         return FIT_TAINT;
     if (!selector_matches(pod, node->node))
         return FIT_SELECTOR;
+    return fit_numbers(request, node, room);
+}
+
+enum fit_reason fit_numbers(struct machine_amount request, const struct fit_node *node, struct machine_amount room)
+{
     if (node->pod_count >= NODE_PODS_MAX)
         return FIT_TOO_MANY_PODS;
     bool cpu = request.cpu_millis > 0 && request.cpu_millis > room.cpu_millis;

@@ -27,6 +27,9 @@ struct fit_node {
 /* room: free on the machine. */
 enum fit_reason fit_check(const struct json *pod, struct machine_amount request, const struct fit_node *node, struct machine_amount room);
 
+/* The part of fit_check that is numbers: FIT_OK, FIT_TOO_MANY_PODS or one of FIT_INSUFFICIENT_…. */
+enum fit_reason fit_numbers(struct machine_amount request, const struct fit_node *node, struct machine_amount room);
+
 /* "0/2 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: …" */
 struct slice fit_message(struct arena *arena, const enum fit_reason *reasons, size_t node_count, struct machine_amount request,
                          struct machine_amount allocatable);

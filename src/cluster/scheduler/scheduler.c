@@ -18,11 +18,17 @@
 
 /* What the scheduler knows of one pod: the thread's alone. */
 struct entry {
-    struct entry *next;      /* of its bucket */
-    struct object *pod;      /* newest version, a reference */
-    uint64_t order;          /* as first seen: creation order */
+    struct entry *next; /* of its bucket */
+    struct object *pod; /* newest version, a reference */
+    struct slice node;  /* of pod, borrowed: where it is bound; empty when it is not or has ended */
+    uint64_t order;     /* as first seen: creation order */
+    bool is_ours;       /* not bound, not ended, not being deleted, and nobody else's to schedule */
     bool reserved, failed_told;
-    uint64_t told_hash;      /* of the last FailedScheduling message */
+    bool changed;             /* not looked at since its last event */
+    uint64_t looked_at;       /* generation of the scheduler when it was last looked at */
+    enum fit_reason lacks;    /* what all nodes lacked then, as far as numbers say it; FIT_OK: something else */
+    struct machine_amount request;
+    uint64_t told_hash; /* of the last FailedScheduling message */
 };
 
 struct scheduler {
@@ -32,9 +38,14 @@ struct scheduler {
     struct feed *feed;
     pthread_t thread;
     atomic_bool stopping;
+    atomic_bool room_freed;
     struct entry *buckets[BUCKETS];
     size_t entry_count;
     uint64_t next_order;
+    /* Counts what may let waiting pods in: room that became free, nodes that changed. With thousands of pods waiting, only those are
+     * looked at that came since or for which that may matter. */
+    uint64_t generation;
+    uint64_t nodes_hash; /* of what fit_check looks at */
 };
 
 /* ---- the table ---- */
@@ -86,7 +97,11 @@ static void take_pod(struct scheduler *s, enum registry_event_type type, struct 
     } else {
         object_unref(entry->pod);
     }
+    struct slice scheduler = object_field(pod, "spec", "schedulerName");
     entry->pod = object_ref(pod);
+    entry->node = pod_has_ended(pod) ? S("") : pod_node(pod);
+    entry->is_ours = !pod->deleting && !pod_node(pod).len && !pod_has_ended(pod) && (!scheduler.len || slice_eq(scheduler, S("default-scheduler")));
+    entry->changed = true;
     if (pod_has_ended(pod)) {
         unreserve(s, entry);
     } else if (pod_node(pod).len && !entry->reserved) {
@@ -97,14 +112,39 @@ static void take_pod(struct scheduler *s, enum registry_event_type type, struct 
     }
 }
 
+/* A heartbeat changes nothing that matters here. */
+static void take_nodes(struct scheduler *s)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct object_list list;
+    registry_list(s->registry, S("nodes"), SLICE_NONE, &list);
+    uint64_t hash = list.count;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct json *node = object_json(arena, list.items[i]), *labels = JSON_AT(node, "metadata", "labels"), *spec = JSON_AT(node, "spec");
+        hash = hash * 31 + slice_hash(list.items[i]->name);
+        hash = hash * 31 + (labels ? slice_hash(json_to_slice(arena, labels)) : 0);
+        hash = hash * 31 + (spec ? slice_hash(json_to_slice(arena, spec)) : 0);
+    }
+    object_list_deinit(&list);
+    s->generation += hash != s->nodes_hash;
+    s->nodes_hash = hash;
+}
+
 static void take_all(struct scheduler *s)
 {
     size_t count;
     struct feed_item *items = feed_take(s->feed, &count);
+    bool nodes = false;
     for (size_t i = 0; i < count; i++)
         if (slice_eq(items[i].object->resource, S("pods")))
             take_pod(s, items[i].type, items[i].object);
+        else
+            nodes = true;
     feed_items_free(items, count);
+    if (nodes)
+        take_nodes(s);
+    if (atomic_exchange(&s->room_freed, false))
+        s->generation++;
 }
 
 /* ---- writing ---- */
@@ -194,8 +234,8 @@ static void read_nodes(struct scheduler *s, struct arena *arena, struct nodes *r
     object_list_deinit(&list);
     for (size_t b = 0; b < BUCKETS; b++)
         for (struct entry *e = s->buckets[b]; e; e = e->next)
-            for (size_t i = 0; i < nodes.count && !pod_has_ended(e->pod); i++)
-                nodes.items[i].pod_count += slice_eq(pod_node(e->pod), nodes.names[i]);
+            for (size_t i = 0; i < nodes.count && e->node.len; i++)
+                nodes.items[i].pod_count += slice_eq(e->node, nodes.names[i]);
     *ret_nodes = nodes;
 }
 
@@ -213,11 +253,26 @@ static ptrdiff_t choose(struct scheduler *s, const struct json *pod, struct mach
     return best;
 }
 
+/* What every node lacks for the request; FIT_OK when one does not, or when they differ. */
+static enum fit_reason lacked_by_all(struct scheduler *s, struct machine_amount request, const struct nodes *nodes)
+{
+    struct machine_amount room = machine_free_now(s->machine);
+    enum fit_reason common = nodes->count ? fit_numbers(request, &nodes->items[0], room) : FIT_OK;
+    for (size_t i = 1; i < nodes->count; i++)
+        if (fit_numbers(request, &nodes->items[i], room) != common)
+            return FIT_OK;
+    return common;
+}
+
 static void schedule(struct scheduler *s, struct entry *entry, struct nodes *nodes)
 {
+    entry->looked_at = s->generation;
+    if (!entry->changed && entry->lacks != FIT_OK && entry->lacks == lacked_by_all(s, entry->request, nodes))
+        return; /* as before: no need to read the pod */
+    entry->changed = false;
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct json *pod = object_json(arena, entry->pod);
-    struct machine_amount request = pod_request(pod);
+    struct machine_amount request = entry->request = pod_request(pod);
     enum fit_reason *reasons = ARENA_ARRAY(arena, nodes->count + 1, enum fit_reason);
     ptrdiff_t best = choose(s, pod, request, nodes, reasons);
     while (best >= 0 && !machine_reserve(s->machine, entry->pod->uid, request)) /* another cluster was faster */
@@ -229,6 +284,7 @@ static void schedule(struct scheduler *s, struct entry *entry, struct nodes *nod
         verdict.message = slice_fmt(arena, "Successfully assigned %.*s/%.*s to %.*s", SLICE_ARG(entry->pod->namespace_name),
                                     SLICE_ARG(entry->pod->name), SLICE_ARG(verdict.node));
     } else {
+        entry->lacks = lacked_by_all(s, request, nodes);
         verdict.message = fit_message(arena, reasons, nodes->count, request, machine_allocatable(s->machine));
         uint64_t hash = slice_hash(verdict.message);
         if (entry->failed_told && entry->told_hash == hash)
@@ -239,17 +295,17 @@ static void schedule(struct scheduler *s, struct entry *entry, struct nodes *nod
     struct err *e = registry_write(s->registry, verdict_in_tx, &verdict);
     if (e) { /* deleted or bound meanwhile: its next event tells */
         unreserve(s, entry);
+        entry->changed = true;
+        entry->failed_told = false;
         err_free(e);
     } else if (best >= 0) {
         nodes->items[best].pod_count++;
     }
 }
 
-static bool is_waiting(const struct entry *entry)
+static bool is_due(const struct scheduler *s, const struct entry *entry)
 {
-    struct slice scheduler = object_field(entry->pod, "spec", "schedulerName");
-    return !entry->reserved && !entry->pod->deleting && !pod_node(entry->pod).len && !pod_has_ended(entry->pod) &&
-           (!scheduler.len || slice_eq(scheduler, S("default-scheduler")));
+    return entry->is_ours && !entry->reserved && (entry->changed || entry->looked_at != s->generation);
 }
 
 static int order_cmp(const void *a, const void *b)
@@ -265,7 +321,7 @@ static void schedule_all(struct scheduler *s)
     size_t count = 0;
     for (size_t b = 0; b < BUCKETS; b++)
         for (struct entry *e = s->buckets[b]; e; e = e->next)
-            if (is_waiting(e))
+            if (is_due(s, e))
                 waiting[count++] = e;
     if (count == 0)
         return;
@@ -281,6 +337,7 @@ static void schedule_all(struct scheduler *s)
 static void wake(void *ctx)
 {
     struct scheduler *s = ctx;
+    atomic_store(&s->room_freed, true);
     feed_poke(s->feed);
 }
 
