@@ -7,7 +7,7 @@ struct err *emr_containers_describe_job_run(struct call *call, const struct emr_
     struct job_run row;
     TRY(job_run_find(call, in->virtual_cluster_id, in->id, &row));
     struct emr_containers_job_run *view = ARENA_NEW(call->arena, struct emr_containers_job_run);
-    TRY(job_run_view(call, &row, JOB_RUN_WHOLE, view));
+    TRY(job_run_view(call, &row, 1, JOB_RUN_WHOLE, view));
     out->job_run = view;
     return NULL;
 }

@@ -54,11 +54,9 @@ static struct err *view_whole(struct call *call, const struct job_run *row, stru
     return NULL;
 }
 
-struct err *job_run_view(struct call *call, const struct job_run *row, enum job_run_view_kind kind, struct emr_containers_job_run *ret_view)
+static struct err *view_one(struct call *call, const struct job_run *row, enum job_run_view_kind kind, struct slice arn, const struct tags *tags,
+                            struct emr_containers_job_run *ret_view)
 {
-    struct slice arn = job_run_arn(call, row->virtual_cluster_id, row->id);
-    struct slice_map tags;
-    TRY(tags_of(call, arn, &tags));
     struct emr_containers_job_run view = {
         .id = row->id,
         .name = row->name,
@@ -73,7 +71,7 @@ struct err *job_run_view(struct call *call, const struct job_run *row, enum job_
         .finished_at = {.set = row->finished_at.ms != 0, .value = row->finished_at},
         .state_details = row->state_details,
         .failure_reason = row->failure_reason,
-        .tags = tags,
+        .tags = tags_to_map(call, tags),
     };
     if (row->retry_max_attempts > 0) {
         struct emr_containers_retry_policy_execution *execution = ARENA_NEW(call->arena, struct emr_containers_retry_policy_execution);
@@ -83,5 +81,18 @@ struct err *job_run_view(struct call *call, const struct job_run *row, enum job_
     if (kind == JOB_RUN_WHOLE)
         TRY(view_whole(call, row, &view));
     *ret_view = view;
+    return NULL;
+}
+
+struct err *job_run_view(struct call *call, const struct job_run *rows, size_t count, enum job_run_view_kind kind,
+                         struct emr_containers_job_run *ret_views)
+{
+    struct slice *arns = ARENA_ARRAY(call->arena, count + 1, struct slice);
+    struct tags *tags = ARENA_ARRAY(call->arena, count + 1, struct tags);
+    for (size_t i = 0; i < count; i++)
+        arns[i] = job_run_arn(call, rows[i].virtual_cluster_id, rows[i].id);
+    TRY(store_tags_get_each(call->parts->store, call->arena, arns, count, tags));
+    for (size_t i = 0; i < count; i++)
+        TRY(view_one(call, &rows[i], kind, arns[i], &tags[i], &ret_views[i]));
     return NULL;
 }

@@ -7,5 +7,6 @@ enum job_run_view_kind {
     JOB_RUN_WHOLE,   /* DescribeJobRun: with them, and with the defaults that the service fills in */
 };
 
-struct err *job_run_view(struct call *call, const struct job_run *row, enum job_run_view_kind kind,
-                         struct emr_containers_job_run *ret_view) NODISCARD;
+/* count rows to count views. */
+struct err *job_run_view(struct call *call, const struct job_run *rows, size_t count, enum job_run_view_kind kind,
+                         struct emr_containers_job_run *ret_views) NODISCARD;

@@ -30,8 +30,7 @@ struct err *emr_containers_list_job_runs(struct call *call, const struct emr_con
     struct job_run_page page;
     TRY(store_job_run_list(call->parts->store, call->arena, &filter, &page));
     struct emr_containers_job_run *views = ARENA_ARRAY(call->arena, page.count + 1, struct emr_containers_job_run);
-    for (size_t i = 0; i < page.count; i++)
-        TRY(job_run_view(call, &page.rows[i], JOB_RUN_SUMMARY, &views[i]));
+    TRY(job_run_view(call, page.rows, page.count, JOB_RUN_SUMMARY, views));
     out->job_runs = (struct emr_containers_job_run_list){.set = true, .count = page.count, .items = views};
     if (page.more && page.count)
         out->next_token = page_token_make(call, 'j', page.rows[page.count - 1].id);
