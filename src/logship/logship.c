@@ -52,12 +52,38 @@ struct timespec log_timespec(int64_t monotonic)
 
 /* ---- runs and streams, under the lock ---- */
 
+static struct log_run **bucket_of(struct logship *ship, struct slice id)
+{
+    return &ship->buckets[slice_hash(id) % LOG_RUN_BUCKETS];
+}
+
 static struct log_run *find_run(struct logship *ship, struct slice id)
 {
-    struct log_run *run = ship->runs;
+    struct log_run *run = *bucket_of(ship, id);
     while (run && !(slice_eq(run->what.job_run_id, id) && !run->closed))
-        run = run->next;
+        run = run->bucket_next;
     return run;
+}
+
+static void insert_run(struct logship *ship, struct log_run *run)
+{
+    struct log_run **bucket = bucket_of(ship, run->what.job_run_id);
+    run->next = ship->runs;
+    ship->runs = run;
+    run->bucket_next = *bucket;
+    *bucket = run;
+}
+
+static void remove_run(struct logship *ship, struct log_run *run)
+{
+    struct log_run **link = &ship->runs;
+    while (*link != run)
+        link = &(*link)->next;
+    *link = run->next;
+    link = bucket_of(ship, run->what.job_run_id);
+    while (*link != run)
+        link = &(*link)->bucket_next;
+    *link = run->bucket_next;
 }
 
 bool log_run_wants(const struct log_run *run, enum log_sink sink)
@@ -346,10 +372,10 @@ struct err *logship_open(struct logship *ship, const struct logship_run *what)
     pthread_mutex_lock(&ship->lock);
     if (!e && !find_run(ship, what->job_run_id)) {
         fresh->stop = ship->stopping;
-        fresh->next = ship->runs;
-        ship->runs = fresh;
+        insert_run(ship, fresh);
+        if (fresh->streams) /* left by an earlier start */
+            pthread_cond_broadcast(&ship->work);
         fresh = NULL;
-        pthread_cond_broadcast(&ship->work);
     }
     pthread_mutex_unlock(&ship->lock);
     if (fresh)
@@ -402,7 +428,8 @@ void logship_control_line(struct logship *ship, struct slice job_run_id, struct 
         e = append_line(s, text);
         if (run->finished)
             log_stream_end(s);
-        pthread_cond_broadcast(&ship->work);
+        if (run->finished || log_run_wants(run, LOG_SINK_S3) || log_run_wants(run, LOG_SINK_CLOUDWATCH))
+            pthread_cond_broadcast(&ship->work);
     }
     pthread_mutex_unlock(&ship->lock);
     if (e)
@@ -494,10 +521,7 @@ void logship_close(struct logship *ship, struct slice job_run_id)
         pthread_cond_broadcast(&ship->quiet);
         while (run->users > 0)
             pthread_cond_wait(&ship->quiet, &ship->lock);
-        struct log_run **link = &ship->runs;
-        while (*link != run)
-            link = &(*link)->next;
-        *link = run->next;
+        remove_run(ship, run);
     }
     pthread_mutex_unlock(&ship->lock);
     if (run)

@@ -19,6 +19,7 @@ enum log_sink { LOG_SINK_S3, LOG_SINK_CLOUDWATCH, LOG_SINK_COUNT };
 #define READERS_MAX 1024     /* threads that follow a log */
 #define LAST_READERS_MAX 64  /* more of them, for containers that have ended: those are short */
 #define CONTROL_CONTAINER "control"
+#define LOG_RUN_BUCKETS 1024
 
 struct log_lane {
     bool busy;
@@ -43,7 +44,7 @@ struct log_stream {
 };
 
 struct log_run {
-    struct log_run *next;
+    struct log_run *next, *bucket_next;
     struct logship *ship;
     struct arena *arena;
     struct logship_run what;
@@ -66,6 +67,7 @@ struct logship {
     pthread_cond_t work;  /* for shippers */
     pthread_cond_t quiet; /* for readers that wait and for those who wait for users to leave */
     struct log_run *runs;
+    struct log_run *buckets[LOG_RUN_BUCKETS]; /* the same runs by id */
     int readers;
     bool readers_wanted; /* a stream found no reader */
     bool stopping;
