@@ -231,6 +231,8 @@ static void read_inotify(struct kubelet *k)
 static int next_timeout(const struct kubelet *k)
 {
     int64_t now = monotonic_ms(), wall = instant_now().ms, left = k->heartbeat_at_ms - now;
+    if (k->hosts_dirty && k->hosts_due_ms - now < left)
+        left = k->hosts_due_ms - now;
     for (const struct pod_record *r = k->records; r; r = r->next) {
         int64_t mine = INT64_MAX;
         if (r->retry_at_ms && r->stage != POD_ENDED)

@@ -44,6 +44,7 @@ struct kubelet {
     struct pod_record *records;
     int inotify_fd, epoll_fd;
     bool hosts_dirty;
+    int64_t hosts_due_ms; /* monotonic: not before */
     int64_t heartbeat_at_ms;
     pthread_t thread;
     atomic_bool stopping, killing;

@@ -92,6 +92,8 @@ static struct volume_input volume_input(struct kubelet *k, struct pod_record *re
 
 /* ---- hosts ---- */
 
+#define HOSTS_PACE 20 /* between two rounds, so many times what one took */
+
 static void look_at_names(struct kubelet *k, struct arena *arena, struct hosts_view *ret_view)
 {
     struct object_list list;
@@ -133,15 +135,30 @@ static void write_hosts(struct pod_record *record, struct arena *arena, const st
                      hosts_of_pod(arena, shared, slice_from_cstr(record->ip), pod_hostname(arena, pod), JSON_AT(pod, "spec", "hostAliases")));
 }
 
+static bool has_hosts(const struct pod_record *record)
+{
+    return record->stage == POD_STARTED && record->ip && !record->gone;
+}
+
 void pods_write_hosts(struct kubelet *k)
 {
+    int64_t begun_ms = monotonic_ms();
+    if (begun_ms < k->hosts_due_ms)
+        return;
+    k->hosts_dirty = false;
+    const struct pod_record *first = k->records;
+    while (first && !has_hosts(first))
+        first = first->next;
+    if (!first)
+        return; /* a pod gets its file when it starts */
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct hosts_view view;
     look_at_names(k, arena, &view);
     for (struct pod_record *r = k->records; r; r = r->next)
-        if (r->stage == POD_STARTED && r->ip && !r->gone)
+        if (has_hosts(r))
             write_hosts(r, arena, &view);
-    k->hosts_dirty = false;
+    int64_t done_ms = monotonic_ms();
+    k->hosts_due_ms = done_ms + (done_ms - begun_ms) * HOSTS_PACE; /* thousands of services come one by one */
 }
 
 /* ---- start ---- */
