@@ -149,7 +149,7 @@ struct err *registry_open(const struct registry_options *options, struct registr
     pthread_mutex_init(&registry->dispatch_lock, NULL);
     pthread_cond_init(&registry->published_changed, NULL);
     registry->history_max_events = options->history_max_events ? options->history_max_events : 100000;
-    registry->history_max_bytes = options->history_max_bytes ? options->history_max_bytes : (size_t)64 << 20;
+    registry->history_max_bytes = options->history_max_bytes ? options->history_max_bytes : (size_t)16 << 20;
 
     struct arena *arena = arena_new();
     struct slice path = slice_fmt(arena, "%s/registry.db", options->dir);

@@ -46,7 +46,7 @@ struct slice object_field(const struct object *object, const char *section, cons
 struct registry_options {
     const char *dir;            /* registry.db is made in it */
     size_t history_max_events;  /* 0: 100,000 */
-    size_t history_max_bytes;   /* 0: 64 MiB */
+    size_t history_max_bytes;   /* 0: 16 MiB */
 };
 
 struct err *registry_open(const struct registry_options *options, struct registry **ret_registry) NODISCARD;
