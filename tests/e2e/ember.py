@@ -48,8 +48,8 @@ class Ember:
             self.process = subprocess.Popen([EMBERD, "--data-dir", self.data_dir, "--listen", self.listen, *self.options],
                                             stdout=out, stderr=log, cwd=self.folder)
         endpoint = self.data_dir / "endpoint"
-        wait_for(lambda: self.process.poll() is not None or endpoint.exists() and (self.data_dir / "emberd.pid").read_text() ==
-                 "%d\n" % self.process.pid, "emberd to be ready", 60)
+        pid = self.data_dir / "emberd.pid"
+        wait_for(lambda: self.process.poll() is not None or pid.exists() and pid.read_text() == "%d\n" % self.process.pid, "emberd to be ready", 60)
         assert self.process.poll() is None, self.log_path.read_text()[-4000:]
         self.endpoint = endpoint.read_text().strip()
         self.listen = self.endpoint.split("//")[1] # a restart keeps the port, as an operator's would
