@@ -4,13 +4,16 @@ import datetime, os, socket, stat, subprocess
 import pytest
 from botocore.exceptions import ClientError
 
-from ember import EMBERD, Ember
+from ember import EMBERD, Ember, wait_for
 from signing import plain, signed
 
 
 def test_it_says_where_it_is_in_three_lines(ember):
-    lines = ember.out_path.read_text().splitlines()
-    assert len([line for line in lines if not line.startswith("Note: ")]) == 3
+    def lines_of_output():
+        lines = [line for line in ember.out_path.read_text().splitlines() if not line.startswith("Note: ")]
+        return lines if len(lines) >= 3 else None
+    lines = wait_for(lines_of_output, "the greeting") # it comes after the pid file
+    assert len(lines) == 3
     assert ember.endpoint in lines[0] and "111122223333" in lines[0]
     assert "root-credentials" in lines[1]
     assert "ember env" in lines[2]
