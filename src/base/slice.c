@@ -35,6 +35,15 @@ bool slice_eq_nocase(struct slice a, struct slice b)
     return true;
 }
 
+bool slice_is_one_of(struct slice s, const struct slice *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_eq(s, list[i]))
+            return true;
+    }
+    return false;
+}
+
 int slice_cmp(struct slice a, struct slice b)
 {
     size_t n = a.len < b.len ? a.len : b.len;

@@ -24,6 +24,7 @@ struct slice slice_of(const char *ptr, size_t len);
 struct slice slice_from_cstr(const char *text); /* NULL gives SLICE_NONE */
 bool slice_eq(struct slice a, struct slice b);
 bool slice_eq_nocase(struct slice a, struct slice b); /* ASCII */
+bool slice_is_one_of(struct slice s, const struct slice *list, size_t count);
 int slice_cmp(struct slice a, struct slice b);        /* bytewise, like memcmp then length */
 bool slice_starts_with(struct slice s, struct slice prefix);
 bool slice_ends_with(struct slice s, struct slice suffix);

@@ -203,15 +203,6 @@ struct list {
     struct job_run_page page;
 };
 
-static bool state_wanted(const struct job_run_filter *f, struct slice state)
-{
-    for (size_t i = 0; i < f->state_count; i++) {
-        if (slice_eq(f->states[i], state))
-            return true;
-    }
-    return f->state_count == 0;
-}
-
 static struct err *list(struct db_tx *tx, void *arg)
 {
     struct list *c = arg;
@@ -231,7 +222,7 @@ static struct err *list(struct db_tx *tx, void *arg)
         TRY(db_step(stmt, &row));
         if (!row)
             return NULL;
-        if (!state_wanted(f, db_col_text(stmt, 3, c->arena)))
+        if (f->state_count && !slice_is_one_of(db_col_text(stmt, 3, c->arena), f->states, f->state_count))
             continue;
         if ((int64_t)c->page.count == f->limit) {
             c->page.more = true;

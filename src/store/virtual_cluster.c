@@ -115,15 +115,6 @@ struct list {
     struct virtual_cluster_page page;
 };
 
-static bool state_wanted(const struct virtual_cluster_filter *f, struct slice state)
-{
-    for (size_t i = 0; i < f->state_count; i++) {
-        if (slice_eq(f->states[i], state))
-            return true;
-    }
-    return f->state_count == 0;
-}
-
 /* Filters on states by hand: the rows of one account are few, and the page ends by count. */
 static struct err *list(struct db_tx *tx, void *arg)
 {
@@ -145,7 +136,7 @@ static struct err *list(struct db_tx *tx, void *arg)
         if (!row)
             break;
         struct virtual_cluster v = read_row(stmt, c->arena);
-        if (!state_wanted(f, v.state))
+        if (f->state_count && !slice_is_one_of(v.state, f->states, f->state_count))
             continue;
         if ((int64_t)c->page.count == f->limit) {
             c->page.next_sequence = last_sequence;
