@@ -6,8 +6,8 @@
  * - EMBER_ENTRY_POINT_URI=s3://bucket/key goes to /opt/ember/entry/NAME, NAME being what is behind the key's last '/'. The argument is
  *   local:///opt/ember/entry/NAME for Python and R, file:///opt/ember/entry/NAME for a jar (so that executors get it from the
  *   driver; local: would mean their own containers), -f /opt/ember/entry/NAME for SQL.
- * - EMBER_FETCH has lines "s3://bucket/key=NAME", each ended by a newline, for --py-files, --jars, --files and --archives: cut at
- *   the last '=' (keys may hold one, NAME never does); to /opt/ember/entry/NAME, in the properties file:///opt/ember/entry/NAME. */
+ * - EMBER_FETCH has lines "s3://bucket/key=NAME", each ended by a newline, for --py-files, --jars, --files and --archives, and for an
+ *   entry point whose own name would not survive in a URI: cut at the last '=' (keys may hold one, NAME never does); to /opt/ember/entry/NAME, in the properties file:///opt/ember/entry/NAME. */
 #pragma once
 #include "spark/plan.h"
 #include "spark/release.h"

@@ -71,12 +71,15 @@ struct err *emr_fetch_entry_point(struct emr *e, struct slice uri, const char *s
         *ret_resource = uri;
         return NULL;
     }
-    struct slice name;
-    TRY(parse_object(e->arena, uri, &e->entry_point_uri, &name));
-    if (slice_index(name, ',') >= 0)
-        return err_new(ERR_INVALID, "%.*s has a comma in its file name.", SLICE_ARG(uri));
-    spark_notes_add(&e->fetched_names, name);
-    *ret_resource = slice_fmt(e->arena, "%s" ENTRY_DIR "%.*s", scheme, SLICE_ARG(name));
+    struct slice object, name;
+    TRY(parse_object(e->arena, uri, &object, &name));
+    struct slice plain = claim_name(e, name);
+    /* Spark takes its argument for a URI: with a space in it Python looks for a file of another name. */
+    if (slice_eq(plain, name))
+        e->entry_point_uri = object;
+    else
+        strbuf_append_fmt(&e->fetch, "%.*s=%.*s\n", SLICE_ARG(object), SLICE_ARG(plain));
+    *ret_resource = slice_fmt(e->arena, "%s" ENTRY_DIR "%.*s", scheme, SLICE_ARG(plain));
     return NULL;
 }
 

@@ -307,6 +307,10 @@ static void test_objects_of_s3_are_fetched_first(void **state)
                      NULL, &p));
     assert_true(slice_ends_with(args_of(arena, &p), S("[org.apache.spark.deploy.PythonRunner][local:///opt/ember/entry/main.py]")));
     expect_text(spark_conf_get(&p.conf, "spark.submit.pyFiles"), "file:///opt/ember/entry/d.py");
+    assert_null(plan(arena, "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"s3://b/my job,1.py\"}}", NULL, &p));
+    assert_true(slice_ends_with(args_of(arena, &p), S("[local:///opt/ember/entry/my_job_1.py]")));
+    assert_null(env_value(&p, "EMBER_ENTRY_POINT_URI").ptr);
+    expect_text(env_value(&p, "EMBER_FETCH"), "s3://b/my job,1.py=my_job_1.py\n");
     arena_free(arena);
 }
 
