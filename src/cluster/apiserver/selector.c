@@ -272,7 +272,7 @@ struct err *label_selector_parse(struct arena *arena, struct slice text, const s
     while (parser.token != TOKEN_END) {
         if (parser.token != TOKEN_IDENTIFIER && parser.token != TOKEN_NOT && parser.token != TOKEN_IN && parser.token != TOKEN_NOT_IN)
             return status_bad_request("found '%.*s', expected: !, identifier, or 'end of string'", SLICE_ARG(parser.literal));
-        struct requirement *requirement;
+        struct requirement *requirement = NULL;
         TRY(parse_requirement(&parser, &requirement));
         add_requirement(selector, requirement);
         if (parser.token == TOKEN_END)
