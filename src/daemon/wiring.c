@@ -18,6 +18,7 @@
 
 #define LOCAL_CLUSTER S("local")
 #define WORKERS 16
+#define INTERNAL_WORKERS 8
 #define CONTROL_GRACE_MS 5000
 #define SERVER_GRACE_MS 5000
 
@@ -33,12 +34,12 @@ struct daemon {
     const struct config *config;
     struct store *store;
     struct edge *edge;
-    struct http_server *server;
+    struct http_server *server, *internal_server; /* internal: see start_internal_server; NULL when the first one serves for both */
     struct objects *objects;
     struct logstore *logstore;
     struct clusters *clusters;
     struct reconciler *reconciler;
-    struct slice endpoint;
+    struct slice endpoint, internal_endpoint;
     struct parts parts;
     pthread_mutex_t connections_lock; /* guards the list and arena while the daemon runs */
     struct connection *connections;
@@ -90,6 +91,43 @@ static struct err *connect_cluster(void *ctx, struct slice cluster, struct k8s_c
     return NULL;
 }
 
+static struct err *listen_internally(struct daemon *daemon, uint16_t port)
+{
+    return http_server_start(&(struct http_server_options){.address = "127.0.0.1",
+                                                           .port = port,
+                                                           .handler = edge_handle,
+                                                           .ctx = daemon->edge,
+                                                           .worker_count = INTERNAL_WORKERS,
+                                                           .name = "http-internal"},
+                             &daemon->internal_server);
+}
+
+/* Pods and log shipping cannot know whether an operator's certificate is good for this address, or who signed it. So beside TLS the same
+ * edge listens in clear on loopback, for them alone; who asks there still shows a signature. Pods outlive the daemon with this address
+ * in their environment, so it is kept: the file says which port it was. */
+static struct err *start_internal_server(struct daemon *daemon)
+{
+    daemon->internal_endpoint = daemon->endpoint;
+    if (!daemon->config->tls_cert)
+        return NULL;
+    char *path = path_in(daemon, "internal-port");
+    struct slice text;
+    int64_t port = 0;
+    struct err *e = file_read(daemon->arena, path, 32, &text);
+    if (!e && !slice_to_i64(slice_trim(text), 1, 65535, &port))
+        port = 0;
+    err_free(e);
+    e = listen_internally(daemon, (uint16_t)port);
+    if (e && port) {
+        err_free(e); /* somebody took it meanwhile */
+        e = listen_internally(daemon, 0);
+    }
+    TRY(e);
+    unsigned found = http_server_port(daemon->internal_server);
+    daemon->internal_endpoint = slice_fmt(daemon->arena, "http://127.0.0.1:%u", found);
+    return found == port ? NULL : file_write_atomic(path, slice_fmt(daemon->arena, "%u\n", found), 0600);
+}
+
 static struct err *start_server(struct daemon *daemon)
 {
     const struct config *config = daemon->config;
@@ -104,7 +142,7 @@ static struct err *start_server(struct daemon *daemon)
     bool v6 = strchr(config->address, ':') != NULL;
     daemon->endpoint = slice_fmt(daemon->arena, "%s://%s%s%s:%u", config->tls_cert ? "https" : "http", v6 ? "[" : "", config->address,
                                  v6 ? "]" : "", (unsigned)http_server_port(daemon->server));
-    return NULL;
+    return start_internal_server(daemon);
 }
 
 /* The admin's kubeconfig as a file, for `ember kubeconfig`. */
@@ -158,7 +196,7 @@ static struct err *start_parts(struct daemon *daemon, const struct root_key *key
                                                       .connect_ctx = daemon,
                                                       .account_id = config->account_id,
                                                       .region = config->region,
-                                                      .endpoint = daemon->endpoint,
+                                                      .endpoint = daemon->internal_endpoint,
                                                       .installed = installation->sparks,
                                                       .installed_count = installation->spark_count,
                                                       .strict_releases = config->strict_releases,
@@ -212,6 +250,8 @@ void daemon_stop(struct daemon *daemon)
         clusters_close(daemon->clusters);
     if (daemon->server)
         http_server_stop(daemon->server, SERVER_GRACE_MS);
+    if (daemon->internal_server)
+        http_server_stop(daemon->internal_server, SERVER_GRACE_MS);
     edge_free(daemon->edge);
     logstore_close(daemon->logstore);
     objects_close(daemon->objects);
