@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define LOCAL_CLUSTER S("local")
-#define WORKERS 16
+#define WORKERS 64
 #define INTERNAL_WORKERS 8
 #define CONTROL_GRACE_MS 5000
 #define SERVER_GRACE_MS 5000
@@ -172,7 +172,8 @@ static struct err *start_clusters(struct daemon *daemon, const struct installati
         TRY(cluster_list(daemon->clusters, arena, &views, &count));
     }
     for (size_t i = 0; i < count; i++)
-        TRY(write_kubeconfig(daemon, views[i].name));
+        if (!views[i].problem.len)
+            TRY(write_kubeconfig(daemon, views[i].name));
     return NULL;
 }
 
