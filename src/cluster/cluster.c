@@ -19,19 +19,22 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     NETWORK_FIRST = 16,
     NETWORK_LAST = 254,
     PORT_FIRST = 6443,
-    PORT_LAST = 6543,
+    ADDRESS_WAIT_MS = 5000,
+    ADDRESS_LOOK_MS = 20,
     NODES_MAX = 100,
     RECORD_MAX_BYTES = 65536,
     NAME_MAX_BYTES = 63,
@@ -46,6 +49,7 @@ struct cluster {
     int network, port, node_count;
     int claim_fd; /* holds the network against other daemons of this machine; -1: not held */
     struct instant created_at;
+    struct slice problem; /* why it is not served; empty: it is */
     struct pki pki;
     struct registry *registry;
     struct tokens *tokens;
@@ -57,11 +61,17 @@ struct cluster {
 
 struct clusters {
     struct arena *arena;
+    struct slice data_dir; /* without links, as other daemons read it */
     struct clusters_options options;
     struct machine *machine;
     pthread_mutex_t lock; /* guards the list; held while a cluster starts or stops */
     struct cluster *first; /* by name */
 };
+
+static struct slice record_path(struct arena *arena, struct slice dir)
+{
+    return slice_fmt(arena, "%.*s/record.json", SLICE_ARG(dir));
+}
 
 /* ---- addresses ---- */
 
@@ -108,6 +118,58 @@ static int claim_network(int network)
     return fd;
 }
 
+/* A daemon that is down has no socket, but its pods, its clients and its tokens know its clusters by their addresses. So each network
+ * also has a link that names the cluster it was given to; it holds for as long as that cluster's record says the same. */
+static void promise_path(int network, char ret_path[64])
+{
+    snprintf(ret_path, 64, "/tmp/.ember-network-127.%d", network);
+}
+
+/* false: nobody's, or of a cluster that is no more, or its own. */
+static bool network_is_promised(const struct cluster *cluster, int network)
+{
+    char path[64], target[PATH_MAX];
+    promise_path(network, path);
+    ssize_t len = readlink(path, target, sizeof(target) - 1);
+    if (len < 0)
+        return errno != ENOENT;
+    target[len] = '\0';
+    if (slice_eq(slice_from_cstr(target), cluster->dir))
+        return false;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice text;
+    struct json *record;
+    const char *record_at = record_path(arena, slice_from_cstr(target)).ptr;
+    if (access(record_at, F_OK) != 0)
+        return errno != ENOENT && errno != ENOTDIR;
+    struct err *e = file_read(arena, record_at, RECORD_MAX_BYTES, &text);
+    if (!e)
+        e = json_parse(arena, text, JSON_DUPLICATES_REFUSE, &record);
+    if (e) {
+        err_free(e);
+        return true;
+    }
+    return json_get_i64(record, "network", 0) == network;
+}
+
+/* The claim is held, so that no other daemon does the same. false: the link is another user's. */
+static bool promise_network(const struct cluster *cluster, int network)
+{
+    char path[64];
+    promise_path(network, path);
+    (void)unlink(path);
+    return symlink(cluster->dir.ptr, path) == 0 || (errno != EEXIST && errno != EPERM); /* no such directory: sockets must do */
+}
+
+static void release_network(const struct cluster *cluster)
+{
+    char path[64], target[PATH_MAX];
+    promise_path(cluster->network, path);
+    ssize_t len = readlink(path, target, sizeof(target));
+    if (len > 0 && slice_eq((struct slice){target, (size_t)len}, cluster->dir))
+        (void)unlink(path);
+}
+
 /* A network that no other daemon has and whose 127.N.0.1 nobody serves on the first port. */
 static struct err *choose_network(struct clusters *clusters, struct cluster *cluster)
 {
@@ -118,7 +180,7 @@ static struct err *choose_network(struct clusters *clusters, struct cluster *clu
         int claim_fd = claim_network(n);
         if (claim_fd < 0)
             continue;
-        if (!is_free(address, PORT_FIRST)) {
+        if (network_is_promised(cluster, n) || !is_free(address, PORT_FIRST) || !promise_network(cluster, n)) {
             close(claim_fd);
             continue;
         }
@@ -130,25 +192,29 @@ static struct err *choose_network(struct clusters *clusters, struct cluster *clu
     return err_new(ERR_LIMIT, "no free network: 127.%d.0.1 to 127.%d.0.1 port %d are all in use", NETWORK_FIRST, NETWORK_LAST, PORT_FIRST);
 }
 
-/* The port of a known cluster may be taken while it was down: the next free one then. */
-static struct err *choose_port(struct cluster *cluster)
+/* A known cluster comes back on its own address or not at all: its pods are adopted with it. A daemon that was just killed lets go
+ * of its sockets a moment after its lock, which no event tells. Sets problem when the address stays taken. */
+static void take_address(struct cluster *cluster)
 {
-    if (is_free(cluster->address, cluster->port))
-        return NULL;
-    for (int port = PORT_FIRST; port <= PORT_LAST; port++)
-        if (is_free(cluster->address, port)) {
-            cluster->port = port;
-            return NULL;
+    const struct timespec pause = {.tv_nsec = ADDRESS_LOOK_MS * 1000000L};
+    int64_t deadline_ms = monotonic_ms() + ADDRESS_WAIT_MS;
+    for (;;) {
+        if (cluster->claim_fd < 0)
+            cluster->claim_fd = claim_network(cluster->network);
+        if (cluster->claim_fd >= 0 && is_free(cluster->address, cluster->port)) {
+            (void)promise_network(cluster, cluster->network);
+            return;
         }
-    return err_new(ERR_CONFLICT, "no free port on %s", cluster->address.ptr);
+        if (monotonic_ms() >= deadline_ms)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    cluster->problem = slice_fmt(cluster->arena, "cluster %.*s is not served: its address %s:%d is taken by %s; end that and start emberd again",
+                                 SLICE_ARG(cluster->name), cluster->address.ptr, cluster->port,
+                                 cluster->claim_fd < 0 ? "another daemon's cluster" : "another process");
 }
 
 /* ---- records ---- */
-
-static struct slice record_path(struct arena *arena, struct slice dir)
-{
-    return slice_fmt(arena, "%.*s/record.json", SLICE_ARG(dir));
-}
 
 static struct err *record_write(const struct cluster *cluster)
 {
@@ -271,9 +337,7 @@ static struct err *start_nodes(struct clusters *clusters, struct cluster *cluste
 /* dir, name, network, port and node_count are set. */
 static struct err *cluster_start(struct clusters *clusters, struct cluster *cluster)
 {
-    struct err *e = choose_port(cluster);
-    if (!e)
-        e = pki_open(cluster->arena, cluster->dir, cluster->address, &cluster->pki);
+    struct err *e = pki_open(cluster->arena, cluster->dir, cluster->address, &cluster->pki);
     if (!e)
         e = start_server(clusters, cluster);
     if (!e)
@@ -293,7 +357,7 @@ static struct cluster *cluster_new(const struct clusters *clusters, struct slice
     cluster->arena = arena_new();
     cluster->claim_fd = -1;
     cluster->name = slice_dup(cluster->arena, name);
-    cluster->dir = slice_fmt(cluster->arena, "%.*s/clusters/%.*s", SLICE_ARG(clusters->options.data_dir), SLICE_ARG(name));
+    cluster->dir = slice_fmt(cluster->arena, "%.*s/clusters/%.*s", SLICE_ARG(clusters->data_dir), SLICE_ARG(name));
     return cluster;
 }
 
@@ -329,8 +393,11 @@ static struct err *open_one(struct clusters *clusters, const char *name)
     struct err *e = record_read(cluster);
     if (!e) {
         cluster->address = address_of(cluster->arena, cluster->network);
-        cluster->claim_fd = claim_network(cluster->network); /* kept for its pods even if another has taken it meanwhile */
-        e = cluster_start(clusters, cluster);
+        take_address(cluster);
+        if (cluster->problem.len)
+            log_event(CLUSTER_REFUSED, LOG_SLICE("cluster", cluster->name), LOG_SLICE("problem", cluster->problem));
+        else
+            e = cluster_start(clusters, cluster);
     }
     if (e) {
         cluster_free(cluster);
@@ -342,6 +409,11 @@ static struct err *open_one(struct clusters *clusters, const char *name)
 
 static struct err *open_all(struct clusters *clusters)
 {
+    char real[PATH_MAX];
+    TRY(dir_make(clusters->options.data_dir.ptr, 0700));
+    if (!realpath(clusters->options.data_dir.ptr, real))
+        return err_errno(errno, "while resolving %s", clusters->options.data_dir.ptr);
+    clusters->data_dir = slice_dup_cstr(clusters->arena, real);
     struct slice path = slice_fmt(clusters->arena, "%.*s/clusters", SLICE_ARG(clusters->options.data_dir));
     TRY(dir_make(path.ptr, 0700));
     TRY(dir_make(pods_dir(clusters, clusters->arena).ptr, 0711));
@@ -440,6 +512,7 @@ static struct err *create_locked(struct clusters *clusters, const struct cluster
     }
     if (e) {
         err_free(tree_remove(cluster->dir.ptr)); /* the first error counts */
+        release_network(cluster);
         cluster_free(cluster);
         return e;
     }
@@ -468,6 +541,11 @@ struct err *cluster_delete(struct clusters *clusters, struct slice name)
         return not_found(name);
     }
     struct cluster *cluster = *at;
+    if (cluster->problem.len) { /* its pods cannot be reached */
+        struct err *e = err_new(ERR_CONFLICT, "%.*s", SLICE_ARG(cluster->problem));
+        pthread_mutex_unlock(&clusters->lock);
+        return e;
+    }
     *at = cluster->next;
     scheduler_stop(cluster->scheduler); /* nothing new starts */
     cluster->scheduler = NULL;
@@ -478,6 +556,7 @@ struct err *cluster_delete(struct clusters *clusters, struct slice name)
         e = err_errno(errno, "while removing the record of cluster %.*s", SLICE_ARG(name));
     if (!e)
         e = tree_remove(cluster->dir.ptr);
+    release_network(cluster);
     cluster_free(cluster);
     pthread_mutex_unlock(&clusters->lock);
     return e;
@@ -494,6 +573,7 @@ static struct cluster_view view_of(const struct cluster *cluster, struct arena *
         .version = S(KUBERNETES_VERSION),
         .node_count = cluster->node_count,
         .created_at = cluster->created_at,
+        .problem = slice_dup(arena, cluster->problem),
     };
 }
 
@@ -527,7 +607,10 @@ struct err *cluster_kubeconfig(struct clusters *clusters, struct arena *arena, s
 {
     pthread_mutex_lock(&clusters->lock);
     struct cluster **at = find(clusters, name);
-    if (at) {
+    struct err *e = at ? NULL : not_found(name);
+    if (at && (*at)->problem.len) {
+        e = err_new(ERR_CONFLICT, "%.*s", SLICE_ARG((*at)->problem));
+    } else if (at) {
         const struct cluster *c = *at;
         *ret_yaml = slice_fmt(arena,
                               "apiVersion: v1\nkind: Config\nclusters:\n- name: %.*s\n  cluster:\n    server: %.*s\n"
@@ -540,5 +623,5 @@ struct err *cluster_kubeconfig(struct clusters *clusters, struct arena *arena, s
                               SLICE_ARG(c->name), SLICE_ARG(c->name));
     }
     pthread_mutex_unlock(&clusters->lock);
-    return at ? NULL : not_found(name);
+    return e;
 }
