@@ -64,8 +64,10 @@ struct rule_set {
     const char *reason;
 };
 
-/* The sets that hold for the user in the namespace; at most four. */
-static size_t rule_sets(const struct user *user, struct slice namespace_name, struct rule_set out[4])
+enum { RULE_SETS_MAX = 5 };
+
+/* The sets that hold for the user in the namespace. */
+static size_t rule_sets(const struct user *user, struct slice namespace_name, struct rule_set out[RULE_SETS_MAX])
 {
     size_t count = 0;
     if (user_in_group(user, S("system:masters")))
@@ -78,14 +80,14 @@ static size_t rule_sets(const struct user *user, struct slice namespace_name, st
         out[count++] = (struct rule_set){known_rules, ARRAY_SIZE(known_rules), known_paths,
                                          "RBAC: allowed by ClusterRoleBinding \"system:basic-user\" of ClusterRole \"system:basic-user\" to "
                                          "Group \"system:authenticated\""};
-    else if (user_in_group(user, S("system:unauthenticated")))
+    if (user_in_group(user, S("system:authenticated")) || user_in_group(user, S("system:unauthenticated")))
         out[count++] = (struct rule_set){NULL, 0, public_paths, "public"};
     return count;
 }
 
 bool authz_allows(const struct user *user, const struct authz_request *request, const char **ret_reason)
 {
-    struct rule_set sets[4];
+    struct rule_set sets[RULE_SETS_MAX];
     size_t count = rule_sets(user, request->namespace_name, sets);
     for (size_t i = 0; i < count; i++) {
         bool allowed = false;
@@ -161,7 +163,7 @@ struct json *authz_rules(struct arena *arena, const struct user *user, struct sl
     struct json *status = json_object(arena);
     struct json *resource_rules = json_ensure_array(arena, status, "resourceRules");
     struct json *path_rules = json_ensure_array(arena, status, "nonResourceRules");
-    struct rule_set sets[4];
+    struct rule_set sets[RULE_SETS_MAX];
     size_t count = rule_sets(user, namespace_name, sets);
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < sets[i].count; k++) {

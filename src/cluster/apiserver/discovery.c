@@ -262,7 +262,7 @@ static struct json *root_document(struct arena *arena)
             append_path(arena, paths, slice_fmt(arena, "/apis/%s", kinds[i].group));
             append_path(arena, paths, slice_fmt(arena, "/apis/%s/%s", kinds[i].group, kinds[i].version));
         }
-    static const char *const others[] = {"/healthz", "/livez", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"};
+    static const char *const others[] = {"/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"};
     for (size_t i = 0; i < ARRAY_SIZE(others); i++)
         append_path(arena, paths, slice_from_cstr(others[i]));
     return object;
@@ -316,8 +316,24 @@ static struct discovery_answer page_not_found(void)
     return (struct discovery_answer){.status = 404, .content_type = "text/plain; charset=utf-8", .body = S("404 page not found\n")};
 }
 
-static struct discovery_answer openapi(struct arena *arena, struct slice path)
+/* A document that names nothing: kubectl asks it for kinds that version 3 does not name, and only as protobuf (openapiv2.Document:
+ * swagger = 1, info = 2 {title = 1, version = 2}). Without it, an unknown kind reads as "failed to download openapi". */
+static struct discovery_answer openapi_v2(struct slice accept)
 {
+    static const char protobuf[] = "\x0a\x03" "2.0" "\x12\x15" "\x0a\x0a" "Kubernetes" "\x12\x07" "v1.34.4";
+    if (slice_find(accept, S("com.github.proto-openapi.spec.v2")) >= 0)
+        return (struct discovery_answer){.status = 200,
+                                         .content_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+                                         .body = {protobuf, sizeof(protobuf) - 1}};
+    return (struct discovery_answer){.status = 200,
+                                     .content_type = "application/json",
+                                     .body = S("{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"v1.34.4\"},\"paths\":{}}")};
+}
+
+static struct discovery_answer openapi(struct arena *arena, struct slice path, struct slice accept)
+{
+    if (slice_eq(path, S("/openapi/v2")))
+        return openapi_v2(accept);
     if (!slice_starts_with(path, S("/openapi/v3")))
         return page_not_found();
     struct slice rest = slice_from(path, S("/openapi/v3").len);
@@ -325,7 +341,7 @@ static struct discovery_answer openapi(struct arena *arena, struct slice path)
         rest = S("");
     struct slice body = rest.len == 0 || rest.ptr[0] == '/' ? openapi_get(arena, slice_from(rest, 1)) : SLICE_NONE;
     if (!body.ptr)
-        return page_not_found();
+        return (struct discovery_answer){.status = 404, .body = S("")};
     return (struct discovery_answer){
         .status = 200, .content_type = rest.len ? "application/json" : "text/plain; charset=utf-8", .body = body};
 }
@@ -337,7 +353,7 @@ struct err *discovery_get(struct arena *arena, const struct discovery_input *inp
     bool group_document = false;
     struct json *body = NULL;
     if (slice_starts_with(input->path, S("/openapi/"))) {
-        *ret_answer = openapi(arena, input->path);
+        *ret_answer = openapi(arena, input->path, input->accept);
         return NULL;
     }
     if (!split_path(input->path, segments, &count)) {

@@ -1,12 +1,12 @@
 /* discovery: the documents by which clients learn what is served: /api, /apis (legacy and aggregated), /api/v1, /apis/G[/V],
- * /version, /openapi/v3. All made from kinds[]. Pure. */
+ * /version, /openapi/v2, /openapi/v3. All made from kinds[]. Pure. */
 #pragma once
 #include "base/err.h"
 #include "base/json.h"
 
 struct discovery_answer {
     int status;              /* 200; 304 is the caller's business */
-    const char *content_type;
+    const char *content_type; /* NULL: none */
     struct slice body;
 };
 

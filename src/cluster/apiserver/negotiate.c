@@ -67,5 +67,5 @@ struct err *negotiate_answer(struct slice accept, enum negotiate_for what, struc
         *ret_choice = choice;
         return NULL;
     }
-    return known ? status_not_acceptable(ACCEPTED) : status_not_acceptable_at_all();
+    return known ? status_not_acceptable(ACCEPTED) : status_not_acceptable_at_all("application/json, application/yaml, application/vnd.kubernetes.protobuf");
 }

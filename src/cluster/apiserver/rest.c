@@ -51,11 +51,8 @@ static struct err *serve_openid(struct api_call *call, struct slice path)
     struct slice accept = http_header_get(call->http->headers, S("Accept"));
     bool fits = !accept.len || slice_find(accept, S("*/*")) >= 0 || slice_find(accept, S("application/jwk-set+json")) >= 0 ||
                 slice_find(accept, S("application/*")) >= 0;
-    if (!fits) {
-        struct err *e = err_code(ERR_INVALID, "NotAcceptable", "406: Not Acceptable\n\nAvailable representations: application/jwk-set+json");
-        e->status = 406;
-        return status_set_details(e, NULL, SLICE_NONE);
-    }
+    if (!fits)
+        return status_not_acceptable_at_all("application/jwk-set+json");
     TRY(tokens_jwks(call->server->tokens, call->arena, &body));
     answer_text(call, 200, "application/jwk-set+json", body);
     return NULL;

@@ -91,12 +91,15 @@ static struct err *create_in_tx(struct registry_tx *tx, void *ctx)
 
 enum { GENERATE_TRIES = 8 };
 
-/* What a dry run would have made has no version. */
-static struct err *answer_unstored(struct api_call *call, const struct object *object)
+/* What a dry run would have made has no version; what it would have changed has the one it was changed from. */
+static struct err *answer_unstored(struct api_call *call, int status, const struct object *object, struct slice live_version)
 {
-    struct json *json = object_json_as(call->arena, call->kind, object);
-    json_remove(json_get(json, S("metadata")), S("resourceVersion"));
-    return answer_object_json(call, 201, json);
+    struct json *json = object_json_as(call->arena, call->kind, object), *metadata = json_get(json, S("metadata"));
+    if (live_version.len)
+        json_set_text(call->arena, metadata, "resourceVersion", live_version);
+    else
+        json_remove(metadata, S("resourceVersion"));
+    return answer_object_json(call, status, json);
 }
 
 struct err *rest_create(struct api_call *call)
@@ -121,7 +124,7 @@ struct err *rest_create(struct api_call *call)
             break;
     }
     if (!e)
-        e = creation.dry_run ? answer_unstored(call, creation.ret_object) : answer_object(call, 201, creation.ret_object);
+        e = creation.dry_run ? answer_unstored(call, 201, creation.ret_object, SLICE_NONE) : answer_object(call, 201, creation.ret_object);
     object_unref(creation.ret_object);
     return e;
 }
@@ -140,8 +143,16 @@ struct change {
     bool force;
     const struct json *applied_result; /* what apply made of the live object */
     bool ret_created;
+    struct slice ret_live_version; /* in the call's arena */
     struct object *ret_object;
 };
+
+static struct err *answer_change(const struct change *change)
+{
+    int status = change->ret_created ? 201 : 200;
+    return change->dry_run ? answer_unstored(change->call, status, change->ret_object, change->ret_live_version)
+                           : answer_object(change->call, status, change->ret_object);
+}
 
 static const char *half_of(const struct api_call *call)
 {
@@ -198,6 +209,7 @@ static struct err *change_object(void *ctx, struct arena *arena, struct json *ob
     struct json *live = json_clone(arena, object);
     if (kind_is_view(kind))
         kind_convert(arena, live, stored_kind(kind), kind);
+    change->ret_live_version = slice_dup(call->arena, json_text(JSON_AT(live, "metadata", "resourceVersion")));
     struct json *fresh;
     TRY(make_fresh(change, arena, live, &fresh));
     if (!change->body)
@@ -248,7 +260,7 @@ struct err *rest_update(struct api_call *call)
     change.body = body;
     struct err *e = without_dry_run(registry_write(call->server->registry, change_in_tx, &change));
     if (!e)
-        e = answer_object(call, 200, change.ret_object);
+        e = answer_change(&change);
     object_unref(change.ret_object);
     return e;
 }
@@ -347,7 +359,7 @@ struct err *rest_patch(struct api_call *call)
     }
     struct err *e = without_dry_run(registry_write(call->server->registry, write, &change));
     if (!e)
-        e = answer_object(call, change.ret_created ? 201 : 200, change.ret_object);
+        e = answer_change(&change);
     object_unref(change.ret_object);
     return e;
 }
@@ -403,6 +415,7 @@ struct deletion {
     struct api_call *call;
     const struct delete_options *options;
     bool dry_run;
+    struct slice ret_live_version; /* of a dry run; in the call's arena */
     struct delete_result ret_result;
 };
 
@@ -410,6 +423,11 @@ static struct err *delete_in_tx(struct registry_tx *tx, void *ctx)
 {
     struct deletion *deletion = ctx;
     struct api_call *call = deletion->call;
+    if (deletion->dry_run) {
+        struct json *live;
+        TRY(registry_tx_get(tx, call_stored_resource(call->kind), call->namespace_name, call->name, &live));
+        deletion->ret_live_version = slice_dup(call->arena, json_text(JSON_AT(live, "metadata", "resourceVersion")));
+    }
     TRY(registry_tx_delete(tx, call_stored_resource(call->kind), call->namespace_name, call->name, deletion->options, &deletion->ret_result));
     return end_of(deletion->dry_run);
 }
@@ -436,7 +454,8 @@ struct err *rest_delete(struct api_call *call)
         struct slice uid = deletion.ret_result.object->uid;
         answer_json(call, 200, status_success(call->arena, call->kind, call->name, uid));
     } else if (!e) {
-        e = answer_object(call, 200, deletion.ret_result.object);
+        e = deletion.dry_run ? answer_unstored(call, 200, deletion.ret_result.object, deletion.ret_live_version)
+                             : answer_object(call, 200, deletion.ret_result.object);
     }
     object_unref(deletion.ret_result.object);
     return e;

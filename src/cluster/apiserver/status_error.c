@@ -229,11 +229,10 @@ struct err *status_unsupported_patch_type(void)
     return e;
 }
 
-struct err *status_not_acceptable_at_all(void)
+struct err *status_not_acceptable_at_all(const char *available)
 {
-    struct err *e = make(ERR_INVALID, 406, "NotAcceptable",
-                         S("406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
-                           "application/vnd.kubernetes.protobuf"));
+    struct err *e = err_code(ERR_INVALID, "NotAcceptable", "406: Not Acceptable\n\nAvailable representations: %s", available);
+    e->status = 406;
     (void)details_of(e);
     return e;
 }

@@ -35,7 +35,7 @@ struct err *status_not_acceptable(const char *accepted) NODISCARD;        /* 406
 struct err *status_unsupported_media_type(const char *accepted) NODISCARD; /* 415 */
 struct err *status_unsupported_patch_type(void) NODISCARD;                /* 415 `415: Unsupported Media Type`, as for any PATCH */
 /* 406 of an Accept header that names nothing of ours at all (text/html). */
-struct err *status_not_acceptable_at_all(void) NODISCARD;
+struct err *status_not_acceptable_at_all(const char *available) NODISCARD; /* available: "application/json, …" */
 /* 410 Expired, for lists and watches. */
 struct err *status_expired(const char *format, ...) __attribute__((format(printf, 1, 2))) NODISCARD;
 /* The same with metadata.continue: a token with which the list may go on, inconsistently. */

@@ -161,7 +161,7 @@ static void set_scheduled(struct arena *arena, struct json *pod, const char *sta
     }
     json_set_cstr(arena, condition, "type", "PodScheduled");
     struct json *generation = JSON_AT(pod, "metadata", "generation");
-    if (generation)
+    if (generation && reason) /* a binding says none */
         JSON_SET(arena, condition, "observedGeneration", json_clone(arena, generation));
     json_set_cstr(arena, condition, "status", status);
     JSON_SET(arena, condition, "lastProbeTime", json_null(arena));
