@@ -73,6 +73,20 @@ def pod_processes(ember, run):
     return found
 
 
+def wait_archives(ember, run):
+    """The JVMs of driver and executor have mapped the class data archives, if there are any."""
+    if not (ROOT / ".deps/archives/3.5.9/stamp").exists():
+        return
+    def mapped(name):
+        for pid, words in pod_processes(ember, run):
+            with contextlib.suppress(OSError):
+                if "/opt/ember/archives/%s.jsa" % name in pathlib.Path("/proc/%d/maps" % pid).read_text():
+                    return True
+        return False
+    for name in ("driver", "executor"):
+        wait_for(lambda: mapped(name), "the archive of the %s to be used" % name)
+
+
 def pods(ember, run, role):
     out = ember.kubectl("get", "pods", "-n", NAMESPACE, "-l", "spark-role=%s,emr-containers.amazonaws.com/job.id=%s" % (role, run), "-o", "json")
     return json.loads(out)["items"]
@@ -99,6 +113,7 @@ def test_pi_as_the_guide_has_it(ember):
     assert started["arn"].endswith("/virtualclusters/%s/jobruns/%s" % (ember.virtual_cluster, run))
 
     wait_executor_running(ember, run)
+    wait_archives(ember, run)
     seen = ember.kubectl("get", "pods,svc", "-n", NAMESPACE)
     assert re.search(r"^pod/spark-%s-driver +1/1 +Running " % run, seen, re.M), seen
     assert re.search(r"^pod/\S+-exec-1 +[01]/1 ", seen, re.M), seen
@@ -128,6 +143,8 @@ def test_a_jar_with_two_executors_of_two_cores(ember):
     path = ember.folder / "request.json"
     path.write_text(json.dumps(request))
     run = ember.aws("emr-containers", "start-job-run", "--cli-input-json", "file://%s" % path)["id"]
+    wait_executor_running(ember, run)
+    wait_archives(ember, run) # another collector than with one core
     finish(ember, run)
     assert PI.search(ember.s3_log(run)), ember.s3_log(run)
     executors = executor_pods(ember, run)
