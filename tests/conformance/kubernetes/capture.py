@@ -33,6 +33,10 @@ class Server:
             return http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=self.bare if bare else self.ctx)
         return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
 
+    def socket(self):
+        s = socket.create_connection((self.host, self.port), timeout=30)
+        return self.ctx.wrap_socket(s, server_hostname=self.host) if self.tls else s
+
     def call(self, method, path, query=None, body=None, headers=None, ctype=None, anonymous=False, stream=None):
         """-> record. stream=(seconds, events): read a watch or a log for so long or so many lines."""
         h = {"Accept": "application/json", "User-Agent": "capture"}
@@ -137,7 +141,7 @@ SUBST = [
     (re.compile(r"default-scheduler-[\w.-]+"), "default-scheduler-{host}"),
     (re.compile(r"\b(10\.96\.\d{1,3}|127\.\d{1,3}\.2[45]\d)\.\d{1,3}\b(?!/)"), "{clusterIP}"),
     (re.compile(r"(127\.\d+\.0\.1|localhost):\d{4,5}"), "127.0.0.1:{port}"),
-    (re.compile(r"(?<=\.)1[0-9a-f]{15}\b"), "{hex16}"),
+    (re.compile(r"(?<=\.)[0-9a-f]{16}\b"), "{hex16}"),
     (re.compile(r"(?<=resourceVersion=)\d+"), "{rv}"),
     (re.compile(r"(?<=resourceVersion: )\"?\d+\"?"), "{rv}"),
     (re.compile(r"(?<=resource version: )\d+( \(\d+\))?"), "{rv}"),
@@ -248,6 +252,19 @@ class Normal:
         o = self.walk(o, managed)
         return {"kind": kind, **o}
 
+    def kubectl_text(self, s):
+        """Columns of ages in what kubectl prints."""
+        s = self.text(s)
+        out, head = [], ""
+        for line in s.split("\n"):
+            line = re.sub(r"(?<=\s)((\d+[smhd]){1,2})(?=\s*$|\s+<none>|\s+\()", "{age}", line)
+            line = re.sub(r"^(\d+[smhd]){1,2}(?= )", "{age}", line)
+            line = re.sub(r"^(\s+\w+\s+\S+\s+)(\d+[smhd]+)(?=\s)", r"\1{age}", line)
+            line = re.sub(r"(\w{3}, )?\d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "{date}", line)
+            line = re.sub(r"(?<=\()(x\d+ over )?(\d+[smhd])+(?=\))", r"\1{age}", line)
+            out.append(line)
+        return re.sub(r"(?<=\S) {2,}", "  ", "\n".join(out))
+
 
 def clip(rec, big=BIG):
     """Discovery and OpenAPI documents are noted, not kept."""
@@ -284,8 +301,8 @@ def finish(rec, norm, managed=False, big=BIG):
 
 # ---------------------------------------------------------------- running a case
 class Run:
-    def __init__(self, case, server):
-        self.case, self.server = case, server
+    def __init__(self, case, server, kubectl=None):
+        self.case, self.server, self.kubectl = case, server, kubectl
         self.vars, self.threads, self.steps = {"NS": "c-" + case["name"].replace(".", "-")}, {}, []
         self.work = tempfile.mkdtemp(prefix="kcap-")
         self.norm = Normal([server.token], [(self.work, "{WORK}")])
@@ -320,11 +337,18 @@ class Run:
         rec["_big"] = big
         return rec
 
+    def ask(self, s):
+        return self.kubectl.run(s, self.work) if "kubectl" in s else self.http(s)
+
     def do(self, s):
         if "sleep" in s:
             return time.sleep(s["sleep"])
         if "until" in s:
             return self.until(self.fill(s["until"]))
+        if "compact" in s:
+            return self.outgrow()
+        if "pause" in s:
+            return
         if "join" in s:
             t, box = self.threads.pop(s["join"])
             t.join()
@@ -335,16 +359,24 @@ class Run:
             box = {"step": f}
 
             def go():
-                box["result"] = self.http(f)
+                box["result"] = self.ask(f)
             t = threading.Thread(target=go)
             t.start()
             self.threads[s["background"]] = (t, box)
             return time.sleep(s.get("settle", 0.5))
-        r = self.http(f)
+        r = self.ask(f)
         for name, path in (s.get("save") or {}).items():
             self.vars[name] = self.dig(r.get("answer", {}).get("body"), path)
         if not s.get("quiet"):
             self.steps.append((f, r))
+
+    def outgrow(self):
+        """The recorded server was told to forget its history; an embedded one does so of itself after some 16 MiB of changes."""
+        path, text = "/api/v1/namespaces/%s/configmaps" % self.vars["NS"], "x" * 900_000
+        self.server.call("POST", path, body={"metadata": {"name": "big"}})
+        for i in range(24):
+            self.server.call("PATCH", path + "/big", body={"data": {"n": "%d%s" % (i, text)}}, ctype="application/merge-patch+json")
+        self.server.call("DELETE", path + "/big")
 
     def until(self, u):
         end = time.time() + u.get("seconds", 20)
@@ -365,6 +397,12 @@ class Run:
             time.sleep(0.5)
 
     def go(self):
+        try:
+            return self.steps_taken()
+        finally:
+            shutil.rmtree(self.work, ignore_errors=True)
+
+    def steps_taken(self):
         self.clean()
         for s in self.case["steps"]:
             self.do(s)
@@ -374,10 +412,28 @@ class Run:
         for s, r in self.steps:
             if r is None:
                 continue
-            big = r.pop("_big", BIG)
-            e = finish(r, self.norm, managed, big)
-            if s.get("note"):
-                e = {"note": s["note"], **e}
+            if "kubectl" in s:
+                reqs = [finish(q, self.norm, managed) for q in r["requests"]]
+                e = {"kubectl": self.norm.walk(s["kubectl"]), "exit": r["exit"]}
+                for k in ("stdin", "files", "env", "faults", "note", "background"):
+                    if s.get(k):
+                        e[k] = self.norm.walk(s[k])
+                if s.get("cold"):
+                    e["cold"] = True
+                for k in ("stdout", "stderr"):
+                    t = r[k]
+                    for j in JWT.findall(t):
+                        e.setdefault("tokens", {})[self.norm.jwt(j)] = self.norm.walk({"claims": b64json(j.split(".")[1])})
+                    if "-o" in s["kubectl"] and any(x in s["kubectl"] for x in ("yaml", "json")):
+                        t = re.sub(r'(resourceVersion"?: )"?\d*"?', r"\1{rv}", t)
+                    t = self.norm.kubectl_text(t)
+                    if t:
+                        e[k] = (t if len(t) < 12000 else t[:600] + "… cut").split("\n") if "\n" in t.strip("\n") else t.strip("\n")
+                e["requests"] = reqs
+            else:
+                big = r.pop("_big", BIG)
+                e = finish(r, self.norm, managed, big)
+                if s.get("note"):
+                    e = {"note": s["note"], **e}
             res.append(e)
-        shutil.rmtree(self.work, ignore_errors=True)
         return {"name": self.case["name"], "what": self.case.get("what", ""), "needs": self.case.get("needs", []), "steps": res}
