@@ -104,8 +104,10 @@ static struct err *connection_open(const char *path, int flags, struct db_tx **r
     if (!e) {
         sqlite3_busy_timeout(tx->handle, 10000);
         e = exec(tx->handle, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                             "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2000;"
-                             "PRAGMA trusted_schema=OFF;");
+                             "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
+        /* KiB. Readers are many, and behind them stands the kernel's cache. */
+        if (!e)
+            e = exec(tx->handle, flags & SQLITE_OPEN_READONLY ? "PRAGMA cache_size=-400" : "PRAGMA cache_size=-2000");
     }
     if (e) {
         connection_free(tx);
