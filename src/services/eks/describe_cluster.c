@@ -32,6 +32,12 @@ static const struct eks_cluster *cluster_of_view(struct call *call, const struct
     access->authentication_mode = S("API_AND_CONFIG_MAP");
     struct eks_cluster_health *health = ARENA_NEW(call->arena, struct eks_cluster_health);
     health->issues.set = true;
+    if (view->problem.len) {
+        struct eks_cluster_issue *issue = ARENA_NEW(call->arena, struct eks_cluster_issue);
+        *issue = (struct eks_cluster_issue){.code = S("ClusterUnreachable"), .message = view->problem, .resource_ids = {.set = true}};
+        health->issues.items = issue;
+        health->issues.count = 1;
+    }
 
     struct eks_cluster *cluster = ARENA_NEW(call->arena, struct eks_cluster);
     *cluster = (struct eks_cluster){
@@ -44,7 +50,7 @@ static const struct eks_cluster *cluster_of_view(struct call *call, const struct
         .resources_vpc_config = network,
         .kubernetes_network_config = services,
         .identity = identity,
-        .status = S("ACTIVE"),
+        .status = view->problem.len ? S("FAILED") : S("ACTIVE"),
         .certificate_authority = certificate,
         .platform_version = S("eks.1"),
         .tags = {.set = true},
