@@ -56,8 +56,22 @@ struct db {
     size_t reader_count;
 };
 
+/* Beside SQLITE_FULL: the index of the log could not grow (nothing was written then), or a quota ended where a disk would be full. A
+ * failed fsync is never meant. */
+static bool is_no_space(sqlite3 *handle, int result)
+{
+    if (result == SQLITE_IOERR_SHMSIZE)
+        return true;
+    if (!handle || (result != SQLITE_IOERR_WRITE && result != SQLITE_IOERR_TRUNCATE && (result & 0xff) != SQLITE_CANTOPEN))
+        return false;
+    int number = sqlite3_system_errno(handle);
+    return number == ENOSPC || number == EDQUOT;
+}
+
 static struct err *sqlite_err(sqlite3 *handle, int result, const char *what)
 {
+    if (is_no_space(handle, result))
+        return err_new(ERR_LIMIT, "database: %s: no space left on the disk", what);
     enum err_kind kind = ERR_INTERNAL;
     switch (result & 0xff) {
     case SQLITE_CONSTRAINT:
@@ -103,7 +117,9 @@ static struct err *connection_open(const char *path, int flags, struct db_tx **r
     struct err *e = result == SQLITE_OK ? NULL : sqlite_err(tx->handle, result, path);
     if (!e) {
         sqlite3_busy_timeout(tx->handle, 10000);
-        e = exec(tx->handle, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        e = exec(tx->handle, "PRAGMA journal_mode=WAL;");
+    if (!e)
+        e = exec(tx->handle, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                              "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
         /* KiB. Readers are many, and behind them stands the kernel's cache. */
         if (!e)

@@ -41,8 +41,8 @@ static void log_request(struct passage *p, const struct err *e, int status)
 {
     struct slice operation = p->route.operation ? p->route.operation->name : S("");
     struct slice service = p->target.service->signing_name;
-    /* Internal errors are ours to explain; everything else the client was told. A client that goes away is no error. */
-    if (e && status >= 500 && status != 501 && status != 503)
+    /* Internal errors are ours to explain; everything else the client was told, and a full disk the operator by now. */
+    if (e && status >= 500 && status != 501 && status != 503 && e->kind != ERR_LIMIT)
         log_event(REQUEST_FAILED, LOG_SLICE("requestId", p->request_id), LOG_SLICE("service", service), LOG_SLICE("operation", operation),
                   LOG_ERR(e));
     else
@@ -50,8 +50,23 @@ static void log_request(struct passage *p, const struct err *e, int status)
                   LOG_INT("status", status), LOG_SLICE("accessKeyId", p->identity.principal.access_key_id));
 }
 
+/* The disk is full: no client's fault, and it passes. Where the service's model has a word for that, clients try again; elsewhere it
+ * is the internal error. The operator is told in any case. */
+static struct err *name_full_disk(struct passage *p, struct err *e)
+{
+    const struct aws_service *service = p->target.service;
+    if (e->kind != ERR_LIMIT || (e->code && !err_has_code(e, "ServiceUnavailable")))
+        return e;
+    log_event(STORAGE_FULL, LOG_SLICE("requestId", p->request_id), LOG_ERR(e));
+    if (e->code || !aws_error_find(service, S("ServiceUnavailableException")))
+        return e;
+    err_free(e);
+    return err_code(ERR_LIMIT, "ServiceUnavailableException", "There is no space left to record this. Please try again.");
+}
+
 static void fail(struct passage *p, struct err *e)
 {
+    e = name_full_disk(p, e);
     if (http_responded(p->http)) {
         /* The head is out: the connection is cut, which the client sees as a body that is too short. */
         bool gone = e->kind == ERR_UNAVAILABLE || e->kind == ERR_INVALID;
