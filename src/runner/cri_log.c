@@ -59,12 +59,36 @@ static void rotate(struct cri_log *log, struct timespec now)
     }
 }
 
+/* What a full disk left out, told where it is missing; a record that was cut off ends there. */
+static void tell_loss(struct cri_log *log, struct timespec now)
+{
+    struct strbuf records = log->out;
+    log->out = STRBUF_HEAP;
+    if (log->torn)
+        strbuf_append_char(&log->out, '\n');
+    append_record(log, CRI_STDERR, 'F', S("[ember] the disk was full: lines were lost here"), now);
+    strbuf_append(&log->out, strbuf_slice(&records));
+    strbuf_deinit(&records);
+}
+
 static void flush(struct cri_log *log, struct timespec now)
 {
     if (log->out.len == 0)
         return;
+    if (log->lost)
+        tell_loss(log, now);
     struct err *e = fd_write_all(log->fd, strbuf_slice(&log->out));
-    log->size_bytes += (int64_t)log->out.len;
+    struct stat st;
+    int64_t before = log->size_bytes;
+    log->size_bytes = fstat(log->fd, &st) == 0 ? st.st_size : before + (int64_t)log->out.len;
+    if (!e)
+        log->lost = log->torn = false;
+    else {
+        int64_t written = log->size_bytes - before;
+        log->lost = true;
+        if (written > 0 && written <= (int64_t)log->out.len)
+            log->torn = log->out.ptr[written - 1] != '\n';
+    }
     strbuf_truncate(&log->out, 0);
     err_free(e);
     if (log->max_bytes > 0 && log->size_bytes > log->max_bytes / 2)

@@ -17,6 +17,7 @@ struct cri_log {
     int64_t size_bytes, max_bytes;
     struct strbuf pending[2]; /* a line that has not ended yet, by stream */
     struct strbuf out;        /* records of one call, written with one write */
+    bool lost, torn;          /* the disk was full: records are missing at the end of the file; the last one there is cut off */
 };
 
 /* Makes the file (0640), appending to one that is there. */

@@ -6,8 +6,10 @@
 #include "runner/spark_command.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -205,6 +207,33 @@ static void test_log_records_are_whole_lines_by_stream(void **state)
     arena_free(arena);
 }
 
+/* A limit on files stands for the disk's. */
+static void test_a_full_disk_leaves_no_half_record_and_is_told(void **state)
+{
+    char path[] = "/tmp/cri-log-XXXXXX";
+    close(mkstemp(path));
+    struct arena *arena = arena_new();
+    struct cri_log log;
+    struct timespec now = {.tv_sec = 1700000000, .tv_nsec = 5};
+    struct rlimit before, small;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = 60, .rlim_max = before.rlim_max};
+    assert_null(cri_log_open(&log, path, 0));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    cri_log_write(&log, CRI_STDOUT, S("one\ntwo two two\n"), now);
+    cri_log_write(&log, CRI_STDOUT, S("three\n"), now);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    cri_log_write(&log, CRI_STDOUT, S("four\n"), now);
+    cri_log_write(&log, CRI_STDOUT, S("five\n"), now);
+    cri_log_close(&log);
+    assert_string_equal(slice_cstr(arena, written(arena, path)),
+                        T "stdout F one\n" "2023-11-14T22:13\n" T "stderr F [ember] the disk was full: lines were lost here\n"
+                        T "stdout F four\n" T "stdout F five\n");
+    unlink(path);
+    arena_free(arena);
+}
+
 static void test_a_long_line_becomes_partial_records(void **state)
 {
     char path[] = "/tmp/cri-log-XXXXXX";
@@ -261,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_anything_else_is_run_as_it_is),
         cmocka_unit_test(test_run_json_is_refused_by_member),
         cmocka_unit_test(test_log_records_are_whole_lines_by_stream),
+        cmocka_unit_test(test_a_full_disk_leaves_no_half_record_and_is_told),
         cmocka_unit_test(test_a_long_line_becomes_partial_records),
         cmocka_unit_test(test_a_full_log_drops_its_oldest_half_and_says_so),
     };

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define MEMORY_CHECK_MS 250
+#define STATUS_RETRY_MS 1000
 #define BACKOFF_FIRST_MS 10000 /* as the kubelet has it: 10 s, doubled up to 5 min */
 #define BACKOFF_MAX_MS 300000
 #define BACKOFF_RESET_MS 600000
@@ -33,7 +34,8 @@ struct supervisor {
     int64_t kill_at_ms;     /* monotonic; 0: not stopping */
     int64_t deadline_at_ms; /* 0: none */
     int64_t memory_at_ms;
-    bool changed;
+    bool changed;           /* since status.json was written */
+    bool disk_full;         /* the last write of it failed for that */
 };
 
 /* ---- start and stop ---- */
@@ -218,6 +220,8 @@ static int next_timeout(struct supervisor *s)
 {
     int64_t now = monotonic_ms();
     int timeout = min_timeout(min_timeout(-1, s->kill_at_ms, now), s->deadline_at_ms, now);
+    if (s->changed) /* the status could not be written */
+        timeout = min_timeout(timeout, now + STATUS_RETRY_MS, now);
     for (size_t i = 0; i < s->spec.container_count; i++) {
         const struct container *c = &s->state.containers[i];
         if (c->phase == CONTAINER_BACKOFF)
@@ -279,28 +283,31 @@ static void wait_for_events(struct supervisor *s)
     free(fds);
 }
 
-static void write_status(struct supervisor *s)
+/* False: the disk is full; to be tried again, since nobody else knows how the pod ended. */
+static bool write_status(struct supervisor *s)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct err *e = pod_status_write(arena, &s->state, s->paths.pod_dir);
-    if (!e)
-        return;
-    fprintf(stderr, "ember-run: %.*s\n", SLICE_ARG(err_message(e)));
+    bool full = e && e->kind == ERR_LIMIT;
+    if (e && !(full && s->disk_full))
+        fprintf(stderr, "ember-run: %.*s\n", SLICE_ARG(err_message(e)));
     err_free(e);
+    s->disk_full = full;
+    return !full;
 }
 
 static void run_loop(struct supervisor *s)
 {
-    while (!s->state.done) {
-        start_next(s);
-        if (is_over(s)) {
+    for (;;) {
+        if (!s->state.done)
+            start_next(s);
+        if (!s->state.done && is_over(s)) {
             s->state.done = true;
             s->changed = true;
         }
         if (s->changed)
-            write_status(s);
-        s->changed = false;
-        if (s->state.done)
+            s->changed = !write_status(s);
+        if (s->state.done && !s->changed)
             break;
         wait_for_events(s);
         run_clock(s);

@@ -158,7 +158,7 @@ static void look_at(struct kubelet *k, struct pod_record *record)
     if (record->gone && record->stage != POD_STARTED)
         record_drop(k, record);
     else if (record->pod->deleting && !record->gone && record->stage != POD_STARTED)
-        pod_publish(k, record, NULL, NULL, 0, true);
+        (void)pod_publish(k, record, NULL, NULL, 0, true);
 }
 
 static void look_at_dirty(struct kubelet *k)

@@ -68,8 +68,9 @@ void pod_follow(struct kubelet *k, struct pod_record *record);
 void pod_stop(struct kubelet *k, struct pod_record *record, int64_t grace_seconds);
 /* After a restart of emberd: true when there was something to adopt (running, or ended meanwhile). */
 bool pod_adopt(struct kubelet *k, struct pod_record *record);
-/* status: NULL leaves it. Writes status and events in one transaction; then_delete removes the pod. */
 struct pod_event;
 struct kube_status_input;
-void pod_publish(struct kubelet *k, struct pod_record *record, const struct kube_status_input *status, const struct pod_event *events,
+/* status: NULL leaves it. Writes status and events in one transaction; then_delete removes the pod. False: the registry could not write
+ * it, and the pod will be looked at again. */
+bool pod_publish(struct kubelet *k, struct pod_record *record, const struct kube_status_input *status, const struct pod_event *events,
                  size_t event_count, bool then_delete);

@@ -53,18 +53,20 @@ static struct err *publish_in_tx(struct registry_tx *tx, void *ctx)
     return registry_tx_delete(tx, S("pods"), pod->namespace_name, pod->name, &options, NULL);
 }
 
-void pod_publish(struct kubelet *k, struct pod_record *record, const struct kube_status_input *status, const struct pod_event *events,
+bool pod_publish(struct kubelet *k, struct pod_record *record, const struct kube_status_input *status, const struct pod_event *events,
                  size_t event_count, bool then_delete)
 {
     if (record->gone)
-        return;
+        return true;
     struct publication p = {record, status, events, event_count, then_delete};
     struct err *e = registry_write(k->options.registry, publish_in_tx, &p);
-    if (e && e->kind != ERR_NOT_FOUND) { /* a registry that cannot write: the status file is read again later */
+    bool said = !e || e->kind == ERR_NOT_FOUND;
+    if (!said) { /* a registry that cannot write, say on a full disk: the pod is looked at again soon, the status file read again */
         record->status_hash = 0;
-        record->retry_at_ms = monotonic_ms() + 1000;
+        record->dirty = true;
     }
     err_free(e);
+    return said;
 }
 
 /* ---- read ---- */
@@ -183,12 +185,13 @@ static void publish_run(struct kubelet *k, struct pod_record *record, struct are
     struct kube_status_input status = {.run = run, .pod_ip = slice_from_cstr(record->ip), .host_ip = k->options.api_host, .lost = lost};
     bool done = lost || json_get_bool(run, "done", false);
     collect_events(arena, record, run, events, &count);
-    if (done) {
+    if (done)
         forget_supervisor(k, record);
+    bool said = pod_publish(k, record, &status, events, count, done && record->pod->deleting);
+    if (done && said) {
         record->stage = POD_ENDED;
         k->hosts_dirty = true;
     }
-    pod_publish(k, record, &status, events, count, done && record->pod->deleting);
 }
 
 void pod_follow(struct kubelet *k, struct pod_record *record)
@@ -237,7 +240,7 @@ void pod_stop(struct kubelet *k, struct pod_record *record, int64_t grace_second
         add_event(events, &count, record, "Killing", slice_fmt(arena, "Stopping container %.*s", SLICE_ARG(json_get_text(container, "name"))),
                   container);
     }
-    pod_publish(k, record, NULL, events, count, false);
+    (void)pod_publish(k, record, NULL, events, count, false);
 }
 
 bool pod_adopt(struct kubelet *k, struct pod_record *record)

@@ -205,7 +205,7 @@ static void blocked(struct kubelet *k, struct pod_record *record, const char *re
         .container = problem ? problem->container : SLICE_NONE,
     };
     retry_later(record, problem && !problem->retry ? RETRY_IMAGE_MS : RETRY_FIRST_MS);
-    pod_publish(k, record, &status, &event, 1, false);
+    (void)pod_publish(k, record, &status, &event, 1, false);
     err_free(e);
 }
 
@@ -292,7 +292,7 @@ void pod_start(struct kubelet *k, struct pod_record *record)
         return;
     }
     struct kube_status_input status = {.pod_ip = slice_from_cstr(record->ip), .host_ip = k->options.api_host};
-    pod_publish(k, record, &status, NULL, 0, false);
+    (void)pod_publish(k, record, &status, NULL, 0, false);
 }
 
 void pod_renew_tokens(struct kubelet *k, struct pod_record *record)
