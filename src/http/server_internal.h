@@ -24,8 +24,9 @@ enum {
     DRAIN_TIMEOUT_MS = 1000,
     LINGER_MS = 1, /* a worker's wait for the next request of its connection */
     DRAIN_MAX_BYTES = 64 * 1024, /* of a body, to keep the connection */
-    LINGER_MAX_BYTES =
-        1024 * 1024, /* before closing: unread bytes in the kernel would make it a reset that eats the answer */
+    /* Before closing: unread bytes in the kernel would make it a reset that eats the answer. More than the largest body that is held
+     * whole, since clients send all of theirs before they read. */
+    LINGER_MAX_BYTES = 16 * 1024 * 1024,
     STREAM_QUEUE_MAX_BYTES = 16 * 1024 * 1024,
     READ_BYTES = 16 * 1024,
 };
