@@ -20,13 +20,23 @@ static char *path_in(struct arena *arena, const char *dir, const char *name)
     return slice_cstr(arena, slice_fmt(arena, "%s/%s", dir, name));
 }
 
+/* Whose the directory is, or where it stands, is the operator's to change. */
+static struct err *advise(struct err *e)
+{
+    if (!e || e->kind != ERR_DENIED)
+        return e;
+    struct err *told = err_new(ERR_DENIED, "%.*s: say with --data-dir where this user may write", SLICE_ARG(err_message(e)));
+    err_free(e);
+    return told;
+}
+
 struct err *data_dir_claim(struct arena *arena, const char *dir, int *ret_lock_fd)
 {
-    TRY(dir_make(dir, 0700));
+    TRY(advise(dir_make(dir, 0700)));
     const char *path = path_in(arena, dir, "emberd.lock");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return err_errno(errno, "%s", path);
+        return advise(err_errno(errno, "%s", path));
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int number = errno;
         close(fd);
