@@ -117,14 +117,11 @@ static struct err *connection_open(const char *path, int flags, struct db_tx **r
     struct err *e = result == SQLITE_OK ? NULL : sqlite_err(tx->handle, result, path);
     if (!e) {
         sqlite3_busy_timeout(tx->handle, 10000);
-        e = exec(tx->handle, "PRAGMA journal_mode=WAL;");
-    if (!e)
-        e = exec(tx->handle, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                             "PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
-        /* KiB. Readers are many, and behind them stands the kernel's cache. */
-        if (!e)
-            e = exec(tx->handle, flags & SQLITE_OPEN_READONLY ? "PRAGMA cache_size=-400" : "PRAGMA cache_size=-2000");
+        e = exec(tx->handle, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;"
+                             "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
     }
+    if (!e) /* KiB. Readers are many, and behind them stands the kernel's cache. */
+        e = exec(tx->handle, flags & SQLITE_OPEN_READONLY ? "PRAGMA cache_size=-400" : "PRAGMA cache_size=-2000");
     if (e) {
         connection_free(tx);
         return err_wrap(e, "opening %s", path);
