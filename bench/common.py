@@ -99,6 +99,9 @@ class Ember:
             with contextlib.suppress(OSError):
                 if entry.name.isdigit() and str(self.data_dir).encode() in (entry / "cmdline").read_bytes():
                     os.kill(int(entry.name), signal.SIGKILL)
+        for link in pathlib.Path("/tmp").glob(".ember-network-*"): # what holds a cluster's addresses while its data are there
+            if os.path.islink(link) and os.readlink(link).startswith(str(self.folder)):
+                link.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -8,7 +8,7 @@
 The cases are in cases.py, the recordings in captures/, what may differ in allow.txt, what is not replayed in left-out.txt.
 Exit 0: nothing but allowed differences. test_kubernetes.py runs the same, one test a recording. Standard library only.
 """
-import argparse, base64, concurrent.futures, contextlib, fnmatch, json, os, queue, re, shutil, signal, subprocess, sys, tempfile
+import argparse, base64, concurrent.futures, contextlib, fnmatch, json, os, pathlib, queue, re, shutil, signal, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -156,6 +156,9 @@ class Cluster:
     def remove(self):
         if self.process:
             self.kill()
+        for link in pathlib.Path("/tmp").glob(".ember-network-*"): # what holds a cluster's addresses while its data are there
+            if os.path.islink(link) and os.readlink(link).startswith(str(self.directory)):
+                link.unlink(missing_ok=True)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
