@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory --silent
 help: ## list what make can do
 	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-setup: ## fetch what Ember is built from and runs on into .deps/ (once, about a minute)
+setup: ## fetch what Ember is built from and runs on into .deps/ (once, some minutes)
 	tools/setup/setup
 
 build: setup ## build emberd, ember and ember-run into build/
@@ -16,7 +16,7 @@ build: setup ## build emberd, ember and ember-run into build/
 debug: setup ## build them into build-debug/, checked by the address and undefined behaviour sanitizers
 	tools/setup/build build-debug -Ddebug=true -Doptimization=g -Db_sanitize=address,undefined -Dwerror=true
 
-archive: build ## let Spark's JVMs start faster: class data archives (once, half a minute)
+archive: build ## let Spark's JVMs start faster: class data archives (once, about a minute)
 	tools/setup/class-archive
 
 pi: archive ## start Ember, submit a Spark job to it and print what it computed
