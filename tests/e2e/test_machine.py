@@ -27,6 +27,16 @@ def doctor(**env):
 
 
 @pytest.fixture
+def make():
+    """Makes a JobEmber; what a failed test left running is ended."""
+    made = []
+    yield lambda *args, **kwargs: made.append(JobEmber(*args, **kwargs)) or made[-1]
+    for daemon in made:
+        if daemon.process:
+            daemon.kill()
+
+
+@pytest.fixture
 def bare_path(tmp_path):
     """A PATH with a shell's usual programs, but neither Java nor bwrap."""
     folder = tmp_path / "bin"
@@ -36,9 +46,9 @@ def bare_path(tmp_path):
     return str(folder)
 
 
-def test_without_java_and_bwrap_it_starts_and_says_so(bare_path, monkeypatch):
+def test_without_java_and_bwrap_it_starts_and_says_so(make, bare_path, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="ember-e2e-") as folder:
-        daemon = JobEmber(folder)
+        daemon = make(folder)
         monkeypatch.setenv("PATH", bare_path)
         monkeypatch.delenv("JAVA_HOME", raising=False)
         daemon.start()
@@ -51,26 +61,26 @@ def test_without_java_and_bwrap_it_starts_and_says_so(bare_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts over bwrap")
-def test_a_run_without_bwrap_says_so(monkeypatch):
+def test_a_run_without_bwrap_says_so(make, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="ember-e2e-") as folder:
         wrapper = pathlib.Path(folder) / "emberd"
         wrapper.write_text("#!/bin/sh\nexec unshare --mount sh -c 'mount --bind /dev/null %s && exec \"$@\"' sh %s \"$@\"\n"
                            % (os.path.realpath(shutil.which("bwrap")), EMBERD))
         wrapper.chmod(0o755)
         monkeypatch.setattr(ember, "EMBERD", wrapper)
-        daemon = JobEmber(folder).start().prepare()
+        daemon = make(folder).start().prepare()
         failed = daemon.wait_state(daemon.submit("out=never"), "FAILED")
         assert "bwrap" in failed["stateDetails"] or "bubblewrap" in failed["stateDetails"], failed
         daemon.stop()
         daemon.check_nothing_left()
 
 
-def test_without_a_spark_the_run_says_so():
+def test_without_a_spark_the_run_says_so(make):
     with tempfile.TemporaryDirectory(prefix="ember-e2e-") as folder:
         empty = pathlib.Path(folder) / "none"
         empty.mkdir()
         os.chmod(folder, 0o755)
-        daemon = JobEmber(folder, spark_dir=empty).start()
+        daemon = make(folder, spark_dir=empty).start()
         wait_for(lambda: "No Spark is installed here: run make setup" in daemon.out_path.read_text(), "the note")
         daemon.prepare()
         failed = daemon.wait_state(daemon.submit("out=never"), "FAILED")
