@@ -31,9 +31,9 @@ test: archive debug ## run the tests, as continuous integration does
 test-long: archive debug ## run the tests that take long as well
 	tools/test --long
 
-fuzz: setup ## fuzz the parsers (installs clang-19)
+fuzz: setup ## fuzz the parsers, T seconds each (installs clang-19)
 	tools/setup/setup fuzz
-	tools/fuzz
+	tools/fuzz $(if $(T),-t $(T))
 
 bench: archive ## measure load and latency
 	tools/setup/setup bench
