@@ -140,6 +140,25 @@ bool json_is(const struct json *value, enum json_type type)
     return value && value->type == type;
 }
 
+const char *json_type_name(const struct json *value)
+{
+    switch (value->type) {
+    case JSON_NULL:
+        return "null";
+    case JSON_BOOL:
+        return "bool";
+    case JSON_NUMBER:
+        return "number";
+    case JSON_STRING:
+        return "string";
+    case JSON_ARRAY:
+        return "array";
+    case JSON_OBJECT:
+        return "object";
+    }
+    return "value";
+}
+
 struct slice json_text(const struct json *value)
 {
     return json_is(value, JSON_STRING) ? value->text : SLICE_NONE;

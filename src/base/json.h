@@ -42,6 +42,7 @@ struct json *json_at(const struct json *object, ...) __attribute__((sentinel));
 struct json *json_item(const struct json *array, size_t index);
 size_t json_count(const struct json *container);
 bool json_is(const struct json *value, enum json_type type);
+const char *json_type_name(const struct json *value); /* "null", "bool", "number", "string", "array", "object"; value is not NULL */
 struct slice json_text(const struct json *value);             /* string's bytes, else SLICE_NONE */
 struct slice json_get_text(const struct json *object, const char *key);
 int64_t json_to_i64(const struct json *value, int64_t otherwise);

@@ -81,25 +81,6 @@ static const char *json_words(struct err *e, struct slice body)
     return trimmed.len == 0 || depth > 0 || in_string ? "unexpected end of JSON input" : "invalid character in JSON input";
 }
 
-static const char *json_type_name(const struct json *value)
-{
-    switch (value->type) {
-    case JSON_NULL:
-        return "null";
-    case JSON_BOOL:
-        return "bool";
-    case JSON_NUMBER:
-        return "number";
-    case JSON_STRING:
-        return "string";
-    case JSON_ARRAY:
-        return "array";
-    case JSON_OBJECT:
-        return "object";
-    }
-    return "value";
-}
-
 /* --- the walk over a tree and its schema --- */
 
 struct walk {

@@ -23,25 +23,6 @@ struct err *patch_type_parse(struct slice content_type, enum patch_type *ret_typ
     return status_unsupported_patch_type();
 }
 
-static const char *go_name(const struct json *value)
-{
-    switch (value->type) {
-    case JSON_NULL:
-        return "null";
-    case JSON_BOOL:
-        return "bool";
-    case JSON_NUMBER:
-        return "number";
-    case JSON_STRING:
-        return "string";
-    case JSON_ARRAY:
-        return "array";
-    case JSON_OBJECT:
-        return "object";
-    }
-    return "value";
-}
-
 struct err *patch_object(struct arena *arena, const struct kind *kind, enum patch_type type, const struct json *live, struct slice body,
                          struct json **ret_object)
 {
@@ -49,11 +30,11 @@ struct err *patch_object(struct arena *arena, const struct kind *kind, enum patc
     TRY(decode_patch_body(arena, body, &patch));
     if (type == PATCH_JSON) {
         if (patch->type != JSON_ARRAY)
-            return status_bad_request("error decoding patch: json: cannot unmarshal %s into Go value of type []handlers.jsonPatchOp", go_name(patch));
+            return status_bad_request("error decoding patch: json: cannot unmarshal %s into Go value of type []handlers.jsonPatchOp", json_type_name(patch));
         return patch_json(arena, live, patch, ret_object);
     }
     if (patch->type != JSON_OBJECT)
-        return status_bad_request("error decoding patch: json: cannot unmarshal %s into Go value of type map[string]interface {}", go_name(patch));
+        return status_bad_request("error decoding patch: json: cannot unmarshal %s into Go value of type map[string]interface {}", json_type_name(patch));
     if (type == PATCH_STRATEGIC)
         return patch_strategic(arena, kind, live, patch, ret_object);
     *ret_object = patch_merge(arena, live, patch);
