@@ -113,7 +113,8 @@ static void answer_log(struct fake *f, struct http_request *request)
         pthread_mutex_lock(&f->lock);
         if (sent == text->len && ended)
             break;
-        if (sent == text->len && !f->stopping)
+        bool ends_now = f->log_ended || !follow; /* said while the lock was given away: nobody says it twice */
+        if (sent == text->len && !ends_now && !f->stopping)
             pthread_cond_wait(&f->cond, &f->lock);
     }
     pthread_mutex_unlock(&f->lock);
