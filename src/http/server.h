@@ -5,7 +5,12 @@
  * blocking calls below, each bounded by the connection's deadlines (limits in server.c).
  *
  * The handler must answer exactly once (http_respond, or begin…end, or http_detach). If it returns without an answer the
- * server sends 500 and closes. Workers that wait for a slow client are replaced while they wait (up to 256 in all). */
+ * server sends 500 and closes.
+ *
+ * Slow clients: heads, TLS handshakes and small bodies arrive in the waiter thread and cost no worker. Workers that wait for
+ * a client (large bodies, large answers) are replaced while they wait, up to worker_max in all. A client must move at least
+ * 4 KiB/s on average: one that is a minute behind that is cut off, and when every worker waits while requests do, the one
+ * furthest behind at once. So slow clients take time from each other, never from those that keep up. */
 #pragma once
 #include "base/err.h"
 #include "http/message.h"
@@ -27,6 +32,10 @@ struct http_request {
     bool head_only;               /* HEAD: the answer's body is left out by the server */
     bool tls;
     struct slice peer_address;    /* "127.0.0.1:51234" */
+    struct slice remote_address;  /* "127.0.0.1", "::1" */
+    int64_t started_us;           /* monotonic_us() when the whole head was there */
+    int status;                   /* of the answer, once begun; 0 before */
+    uint64_t bytes_in, bytes_out; /* so far: head and body as received, answer as sent (below TLS they are a bit more) */
     /* Subject of a verified client certificate, else SLICE_NONE. organizations: '\n'-separated O values. */
     struct slice client_common_name;
     struct slice client_organizations;
@@ -41,10 +50,15 @@ struct http_server_options {
     uint16_t port;               /* 0: any free one */
     http_handler handler;
     void *ctx;
-    size_t worker_count;         /* 0: 8 */
+    size_t worker_count;         /* that work at the same time; 0: 8 */
+    size_t worker_max;           /* with those that wait for slow clients; 0: 512 */
+    size_t connection_max;       /* 0: 16384, or three quarters of the process's file descriptors if that is less */
     const char *name;            /* of its threads in ps and top, at most 15 bytes; NULL: "http" */
     /* TLS when cert is set: PEM files. client_ca: PEM file; clients may then show a certificate signed by it (optional). */
     const char *tls_cert_path, *tls_key_path, *client_ca_path;
+    /* The clock of all time limits, for tests; NULL: monotonic_ms. Who moves it calls http_server_clock_moved. */
+    int64_t (*now_ms)(void *ctx);
+    void *now_ctx;
 };
 
 /* Binds and starts; requests are served when it returns. ERR_CONFLICT when the port is busy (message says by what to do). */
@@ -52,6 +66,42 @@ struct err *http_server_start(const struct http_server_options *options, struct 
 uint16_t http_server_port(const struct http_server *server);
 /* Graceful: no new connections, running requests get at most grace_ms, streams are closed; then everything is freed. */
 void http_server_stop(struct http_server *server, int grace_ms);
+void http_server_clock_moved(struct http_server *server);
+
+/* Reads certificate, key and client CA again (the files may have new contents; NULL: the paths that are in use). Connections
+ * that exist go on with what they began with; new ones get the new certificate. On an error the old one stays in use.
+ * ERR_INVALID also when the server was started without TLS. Any thread. */
+struct err *http_server_reload_tls(struct http_server *server, const char *cert_path, const char *key_path) NODISCARD;
+
+/* What /metrics shows. Numbers "now", and totals since the start. */
+struct http_server_stats {
+    /* now */
+    size_t connections;         /* all open ones, which are: */
+    size_t handshaking;         /* TLS is being agreed on */
+    size_t idle;                /* between requests */
+    size_t heads;               /* new, or their head or small body is still arriving */
+    size_t running;             /* a worker has them, or they wait for one */
+    size_t streams;             /* watches, log follows */
+    size_t closing;             /* answered; what the client still sends is read away */
+    size_t workers;             /* threads, which are: */
+    size_t workers_busy;        /* in a handler */
+    size_t workers_waiting;     /* for a slow client */
+    size_t requests_waiting;    /* for a worker */
+    /* totals */
+    uint64_t accepted;          /* connections */
+    uint64_t requests;          /* given to the handler */
+    uint64_t refused_malformed; /* answered 400, 414, 417, 431, 505 without the handler */
+    uint64_t refused_late;      /* answered 408: the head or a small body took too long */
+    uint64_t closed_idle;       /* idle for too long */
+    uint64_t closed_for_room;   /* idle, closed because a new connection needed its place */
+    uint64_t cut_slow;          /* too slow in a large body or in taking the answer */
+    uint64_t cut_for_room;      /* the same, earlier, because requests waited for a worker */
+    uint64_t accept_failures;   /* no file descriptor or memory for a new connection */
+    uint64_t tls_handshakes, tls_handshake_failures;
+    uint64_t tls_reloads;
+};
+/* Any thread; the numbers are of about the same moment. */
+void http_server_stats(struct http_server *server, struct http_server_stats *ret_stats);
 
 /* Body. Sends "100 Continue" before the first byte is read, if the client waits for it (so authenticate first).
  * *ret_len 0 is the end. ERR_INVALID: broken chunking or early end; ERR_LIMIT; ERR_UNAVAILABLE: too slow. */
