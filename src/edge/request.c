@@ -1,6 +1,7 @@
 /* request: the pipeline. Each step's failure becomes an answer in the service's protocol; whatever has no AWS name is the
  * service's internal error, logged here once with the request id. */
 #include "edge/edge_internal.h"
+#include "edge/record.h"
 #include "base/digest.h"
 #include "base/encode.h"
 #include "base/log.h"
@@ -29,11 +30,23 @@ static bool is_data_service(const struct aws_service *service)
     return service->protocol == AWS_REST_XML || service->protocol == AWS_JSON_1_1 || service->protocol == AWS_QUERY;
 }
 
+static void record(struct passage *p, const struct exchange *answer)
+{
+    struct exchange exchange = *answer;
+    exchange.http = p->http;
+    exchange.service = p->target.service->id;
+    exchange.operation = p->route.operation ? p->route.operation->name : SLICE_NONE;
+    exchange.principal = p->identity.principal.arn;
+    exchange.request_body = p->request.body;
+    edge_record(&exchange);
+}
+
 static void send(struct passage *p, const struct aws_response *response)
 {
     struct http_header *headers = ARENA_ARRAY(p->arena, response->header_count + 1, struct http_header);
     for (size_t i = 0; i < response->header_count; i++)
         headers[i] = (struct http_header){.name = response->headers[i].name, .value = response->headers[i].value};
+    record(p, &(struct exchange){.status = response->status, .headers = headers, .header_count = response->header_count, .body = response->body});
     http_respond(p->http, response->status, headers, response->header_count, response->body);
 }
 
@@ -170,6 +183,8 @@ static struct err *run(struct passage *p)
     TRY(serve(&p->call, in, out));
     if (http_responded(p->http)) {
         log_request(p, NULL, 200);
+        record(p, &(struct exchange){.status = p->call.sent_status, .headers = p->call.sent_headers,
+                                     .header_count = p->call.sent_header_count, .streamed = true});
         return NULL;
     }
     struct aws_response response = aws_encode_response(p->arena, operation, &p->request, p->request_id, out);

@@ -55,4 +55,8 @@ struct call {
     struct err *(*body_read)(struct call *call, void *buf, size_t cap, size_t *ret_len);
     struct aws_body *body;     /* body_read's own state */
     int64_t body_length;       /* decoded length, -1 if not known */
+    /* Of an answer that the operation sends itself (GetObject): its head, for who writes down what was answered. */
+    int sent_status;
+    const struct http_header *sent_headers;
+    size_t sent_header_count;
 };

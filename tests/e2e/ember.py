@@ -9,6 +9,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("EMBER_BUILD") or ROOT / "build")
 EMBERD, EMBER = BUILD / "emberd", BUILD / "ember"
 AWS, KUBECTL = ROOT / ".deps/bin/aws", ROOT / ".deps/bin/kubectl"
+# Debug builds write down what they answered (src/edge/record.h); tests/model holds that against the models.
+RECORDS = BUILD / "test-logs" / "exchanges"
+RECORDS.mkdir(parents=True, exist_ok=True)
+os.environ.setdefault("EMBER_RECORD", str(RECORDS))
 REPORTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer")
 
 

@@ -106,11 +106,15 @@ static void fill_headers(struct call *call, const struct s3_read_request *reques
     }
 }
 
-static struct http_header *http_headers_of(struct arena *arena, struct aws_response response)
+/* The head as it is about to be sent. */
+static struct http_header *http_headers_of(struct call *call, int status, struct aws_response response)
 {
-    struct http_header *headers = ARENA_ARRAY(arena, response.header_count + 1, struct http_header);
+    struct http_header *headers = ARENA_ARRAY(call->arena, response.header_count + 1, struct http_header);
     for (size_t i = 0; i < response.header_count; i++)
         headers[i] = (struct http_header){.name = response.headers[i].name, .value = response.headers[i].value};
+    call->sent_status = status;
+    call->sent_headers = headers;
+    call->sent_header_count = response.header_count;
     return headers;
 }
 
@@ -134,7 +138,7 @@ static struct err *not_modified(struct call *call, const struct s3_get_object_re
         .e_tag = whole->e_tag, .last_modified = whole->last_modified, .cache_control = whole->cache_control, .expires = whole->expires};
     const struct aws_operation *operation = aws_operation_find(call->operation->service, S("GetObject"));
     struct aws_response response = aws_encode_response(call->arena, operation, NULL, call->request_id, &kept);
-    http_respond(call->http, 304, http_headers_of(call->arena, response), response.header_count, SLICE_NONE);
+    http_respond(call->http, 304, http_headers_of(call, 304, response), response.header_count, SLICE_NONE);
     return NULL;
 }
 
@@ -182,8 +186,8 @@ struct err *s3_read_object(struct call *call, const struct s3_read_request *requ
     fill_headers(call, request, &view, &range, &out);
     const struct aws_operation *operation = aws_operation_find(call->operation->service, S("GetObject"));
     struct aws_response response = aws_encode_response(call->arena, operation, NULL, call->request_id, &out);
-    TRY(http_respond_begin(call->http, range.partial ? 206 : 200, http_headers_of(call->arena, response), response.header_count,
-                           range.size_bytes));
+    status = range.partial ? 206 : 200;
+    TRY(http_respond_begin(call->http, status, http_headers_of(call, status, response), response.header_count, range.size_bytes));
     if (!call->http->head_only) {
         object_reader_range(reader, range.first, range.size_bytes);
         TRY(send_pieces(call, reader));
