@@ -3,6 +3,7 @@
 #include "base/curl.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ struct curl_pool {
     size_t ca_pem_len, client_cert_pem_len, client_key_pem_len;
     bool skip_verify;
     int connect_timeout_ms;
-    pthread_mutex_t lock; /* guards idle, idle_count */
+    struct mutex lock; /* guards idle, idle_count */
     struct handle *idle;
     int idle_count;
 };
@@ -70,7 +71,7 @@ struct err *curl_pool_new(const struct curl_pool_options *options, struct curl_p
     pool->client_key_pem = dup_bytes(options->client_key_pem, &pool->client_key_pem_len);
     pool->skip_verify = options->skip_verify;
     pool->connect_timeout_ms = options->connect_timeout_ms;
-    pthread_mutex_init(&pool->lock, NULL);
+    mutex_init(&pool->lock, LOCK_CURL_POOL);
     *ret_pool = pool;
     return NULL;
 }
@@ -91,7 +92,7 @@ void curl_pool_free(struct curl_pool *pool)
         pool->idle = handle->next;
         handle_free(handle);
     }
-    pthread_mutex_destroy(&pool->lock);
+    mutex_deinit(&pool->lock);
     free(pool->ca_path);
     free(pool->client_cert_path);
     free(pool->client_key_path);
@@ -105,13 +106,13 @@ void curl_pool_free(struct curl_pool *pool)
 
 static struct handle *pool_take(struct curl_pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
+    mutex_lock(&pool->lock);
     struct handle *handle = pool->idle;
     if (handle) {
         pool->idle = handle->next;
         pool->idle_count--;
     }
-    pthread_mutex_unlock(&pool->lock);
+    mutex_unlock(&pool->lock);
     if (handle)
         return handle;
     handle = xcalloc(1, sizeof(*handle));
@@ -125,14 +126,14 @@ static struct handle *pool_take(struct curl_pool *pool)
 
 static void pool_give(struct curl_pool *pool, struct handle *handle)
 {
-    pthread_mutex_lock(&pool->lock);
+    mutex_lock(&pool->lock);
     bool keep = pool->idle_count < IDLE_HANDLES_MAX;
     if (keep) {
         handle->next = pool->idle;
         pool->idle = handle;
         pool->idle_count++;
     }
-    pthread_mutex_unlock(&pool->lock);
+    mutex_unlock(&pool->lock);
     if (!keep)
         handle_free(handle);
 }
@@ -302,6 +303,7 @@ static struct err *transfer_run(struct handle *handle, struct transfer *transfer
 
 struct err *curl_pool_perform(struct curl_pool *pool, const struct curl_call *call, int *ret_status)
 {
+    thread_may_block("a network call");
     struct handle *handle = pool_take(pool);
     struct transfer transfer = {.call = call, .easy = handle->easy};
     struct curl_slist *headers = header_list(call);

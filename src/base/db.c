@@ -5,6 +5,7 @@
  * until done is set under lock. */
 #include "base/db.h"
 #include "base/arena.h"
+#include "base/mutex.h"
 #include "base/strbuf.h"
 #include <errno.h>
 #include <pthread.h>
@@ -44,8 +45,8 @@ struct request {
 
 struct db {
     char *path;
-    pthread_mutex_t lock;
-    pthread_cond_t queued, finished;
+    struct mutex lock;
+    struct condition queued, finished;
     struct request *head, *tail;
     bool stopping;
     bool failed; /* a commit failed: nothing is written any more */
@@ -222,11 +223,11 @@ static void *writer_main(void *arg)
     snprintf(name, sizeof(name), "db %s", file ? file + 1 : db->path);
     pthread_setname_np(pthread_self(), name);
     for (;;) {
-        pthread_mutex_lock(&db->lock);
+        mutex_lock(&db->lock);
         while (!db->head && !db->stopping)
-            pthread_cond_wait(&db->queued, &db->lock);
+            mutex_wait(&db->queued, &db->lock);
         if (!db->head) {
-            pthread_mutex_unlock(&db->lock);
+            mutex_unlock(&db->lock);
             return NULL;
         }
         struct request *first = db->head, *last = first;
@@ -237,13 +238,13 @@ static void *writer_main(void *arg)
             db->tail = NULL;
         last->next = NULL;
         bool failed = db->failed;
-        pthread_mutex_unlock(&db->lock);
+        mutex_unlock(&db->lock);
 
         struct err *group = failed ? err_new(ERR_INTERNAL, "%s: an earlier write could not be made durable; restart emberd", db->path)
                                    : run_group(db->write_connection, first);
         /* A commit that failed for lack of space is clean; one that failed in fsync is final (dependencies.md, SQLite). */
         bool final = group && group->kind == ERR_INTERNAL;
-        pthread_mutex_lock(&db->lock);
+        mutex_lock(&db->lock);
         if (final)
             db->failed = true;
         for (struct request *r = first; r;) {
@@ -255,9 +256,9 @@ static void *writer_main(void *arg)
             r->done = true; /* r may be gone after the lock is let go */
             r = next;
         }
-        pthread_cond_broadcast(&db->finished);
+        condition_broadcast(&db->finished);
         bool idle = !db->head;
-        pthread_mutex_unlock(&db->lock);
+        mutex_unlock(&db->lock);
         err_free(group);
         checkpoint_if_due(db, idle);
     }
@@ -278,9 +279,9 @@ struct err *db_open(const char *path, const char *const *migrations, size_t migr
     db->path = xstrdup(path);
     db->write_connection = tx;
     sqlite3_wal_hook(tx->handle, count_log_pages, db);
-    pthread_mutex_init(&db->lock, NULL);
-    pthread_cond_init(&db->queued, NULL);
-    pthread_cond_init(&db->finished, NULL);
+    mutex_init(&db->lock, LOCK_DB);
+    condition_init(&db->queued);
+    condition_init(&db->finished);
     int result = pthread_create(&db->writer, NULL, writer_main, db);
     if (result) {
         connection_free(tx);
@@ -296,10 +297,10 @@ void db_close(struct db *db)
 {
     if (!db)
         return;
-    pthread_mutex_lock(&db->lock);
+    mutex_lock(&db->lock);
     db->stopping = true;
-    pthread_cond_signal(&db->queued);
-    pthread_mutex_unlock(&db->lock);
+    condition_signal(&db->queued);
+    mutex_unlock(&db->lock);
     pthread_join(db->writer, NULL);
     while (db->readers) {
         struct db_tx *next = db->readers->next;
@@ -308,9 +309,9 @@ void db_close(struct db *db)
     }
     sqlite3_wal_checkpoint_v2(db->write_connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     connection_free(db->write_connection);
-    pthread_cond_destroy(&db->queued);
-    pthread_cond_destroy(&db->finished);
-    pthread_mutex_destroy(&db->lock);
+    condition_deinit(&db->queued);
+    condition_deinit(&db->finished);
+    mutex_deinit(&db->lock);
     free(db->path);
     free(db);
 }
@@ -318,42 +319,44 @@ void db_close(struct db *db)
 struct err *db_write(struct db *db, db_fn fn, void *arg)
 {
     struct request r = {.fn = fn, .arg = arg};
-    pthread_mutex_lock(&db->lock);
+    thread_may_block("a transaction");
+    mutex_lock(&db->lock);
     if (db->tail)
         db->tail->next = &r;
     else
         db->head = &r;
     db->tail = &r;
-    pthread_cond_signal(&db->queued);
+    condition_signal(&db->queued);
     while (!r.done)
-        pthread_cond_wait(&db->finished, &db->lock);
-    pthread_mutex_unlock(&db->lock);
+        mutex_wait(&db->finished, &db->lock);
+    mutex_unlock(&db->lock);
     return r.result;
 }
 
 static void reader_give_back(struct db *db, struct db_tx *tx)
 {
-    pthread_mutex_lock(&db->lock);
+    mutex_lock(&db->lock);
     bool keep = db->reader_count < READERS_KEPT;
     if (keep) {
         tx->next = db->readers;
         db->readers = tx;
         db->reader_count++;
     }
-    pthread_mutex_unlock(&db->lock);
+    mutex_unlock(&db->lock);
     if (!keep)
         connection_free(tx);
 }
 
 struct err *db_read(struct db *db, db_fn fn, void *arg)
 {
-    pthread_mutex_lock(&db->lock);
+    thread_may_block("a read of a database");
+    mutex_lock(&db->lock);
     struct db_tx *tx = db->readers;
     if (tx) {
         db->readers = tx->next;
         db->reader_count--;
     }
-    pthread_mutex_unlock(&db->lock);
+    mutex_unlock(&db->lock);
     if (!tx)
         TRY(connection_open(db->path, SQLITE_OPEN_READONLY, &tx));
     struct err *e = control(tx, "BEGIN");

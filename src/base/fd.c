@@ -1,5 +1,6 @@
 #include "base/fd.h"
 #include "base/arena.h"
+#include "base/mutex.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -83,6 +84,7 @@ struct err *file_sync_parent(const char *path)
     _cleanup_(fd_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "opening %s", dir);
+    thread_may_block("an fsync");
     if (fsync(fd) < 0)
         return err_errno(errno, "syncing %s", dir);
     return NULL;
@@ -102,6 +104,7 @@ struct err *file_write_atomic(const char *path, struct slice data, mode_t mode)
         e = err_errno(errno, "setting the mode of %s", temporary);
     if (!e)
         e = err_wrap(fd_write_all(fd, data), "writing %s", path);
+    thread_may_block("an fsync");
     if (!e && fsync(fd) < 0)
         e = err_errno(errno, "syncing %s", path);
     if (!e && rename(temporary, path) < 0)

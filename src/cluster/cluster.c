@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "cluster/apiserver/registry.h"
 #include "cluster/apiserver/server.h"
 #include "cluster/apiserver/tokens.h"
@@ -18,7 +19,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ struct clusters {
     struct slice data_dir; /* without links, as other daemons read it */
     struct clusters_options options;
     struct machine *machine;
-    pthread_mutex_t lock; /* guards the list; held while a cluster starts or stops */
+    struct mutex lock; /* guards the list; held while a cluster starts or stops */
     struct cluster *first; /* by name */
 };
 
@@ -441,7 +441,7 @@ struct err *clusters_open(const struct clusters_options *options, struct cluster
         .archives_dir = slice_dup(clusters->arena, options->archives_dir),
     };
     clusters->machine = machine_new();
-    pthread_mutex_init(&clusters->lock, NULL);
+    mutex_init(&clusters->lock, LOCK_CLUSTERS);
     struct err *e = open_all(clusters);
     if (e) {
         clusters_close(clusters);
@@ -462,7 +462,7 @@ void clusters_close(struct clusters *clusters)
         cluster_free(cluster);
     }
     machine_free(clusters->machine);
-    pthread_mutex_destroy(&clusters->lock);
+    mutex_deinit(&clusters->lock);
     arena_free(clusters->arena);
     free(clusters);
 }
@@ -526,24 +526,24 @@ struct err *cluster_create(struct clusters *clusters, const struct cluster_spec 
         return err_new(ERR_INVALID, "%.*s is no name for a cluster", SLICE_ARG(spec->name));
     if (spec->node_count < 1 || spec->node_count > NODES_MAX)
         return err_new(ERR_INVALID, "a cluster has 1 to %d nodes", NODES_MAX);
-    pthread_mutex_lock(&clusters->lock);
+    mutex_lock(&clusters->lock);
     struct err *e = create_locked(clusters, spec);
-    pthread_mutex_unlock(&clusters->lock);
+    mutex_unlock(&clusters->lock);
     return e;
 }
 
 struct err *cluster_delete(struct clusters *clusters, struct slice name)
 {
-    pthread_mutex_lock(&clusters->lock);
+    mutex_lock(&clusters->lock);
     struct cluster **at = find(clusters, name);
     if (!at) {
-        pthread_mutex_unlock(&clusters->lock);
+        mutex_unlock(&clusters->lock);
         return not_found(name);
     }
     struct cluster *cluster = *at;
     if (cluster->problem.len) { /* its pods cannot be reached */
         struct err *e = err_new(ERR_CONFLICT, "%.*s", SLICE_ARG(cluster->problem));
-        pthread_mutex_unlock(&clusters->lock);
+        mutex_unlock(&clusters->lock);
         return e;
     }
     *at = cluster->next;
@@ -558,7 +558,7 @@ struct err *cluster_delete(struct clusters *clusters, struct slice name)
         e = tree_remove(cluster->dir.ptr);
     release_network(cluster);
     cluster_free(cluster);
-    pthread_mutex_unlock(&clusters->lock);
+    mutex_unlock(&clusters->lock);
     return e;
 }
 
@@ -579,17 +579,17 @@ static struct cluster_view view_of(const struct cluster *cluster, struct arena *
 
 struct err *cluster_get(struct clusters *clusters, struct arena *arena, struct slice name, struct cluster_view *ret_view)
 {
-    pthread_mutex_lock(&clusters->lock);
+    mutex_lock(&clusters->lock);
     struct cluster **at = find(clusters, name);
     if (at)
         *ret_view = view_of(*at, arena);
-    pthread_mutex_unlock(&clusters->lock);
+    mutex_unlock(&clusters->lock);
     return at ? NULL : not_found(name);
 }
 
 struct err *cluster_list(struct clusters *clusters, struct arena *arena, struct cluster_view **ret_views, size_t *ret_count)
 {
-    pthread_mutex_lock(&clusters->lock);
+    mutex_lock(&clusters->lock);
     size_t count = 0;
     for (const struct cluster *c = clusters->first; c; c = c->next)
         count++;
@@ -597,7 +597,7 @@ struct err *cluster_list(struct clusters *clusters, struct arena *arena, struct 
     count = 0;
     for (const struct cluster *c = clusters->first; c; c = c->next)
         views[count++] = view_of(c, arena);
-    pthread_mutex_unlock(&clusters->lock);
+    mutex_unlock(&clusters->lock);
     *ret_views = views;
     *ret_count = count;
     return NULL;
@@ -605,7 +605,7 @@ struct err *cluster_list(struct clusters *clusters, struct arena *arena, struct 
 
 struct err *cluster_kubeconfig(struct clusters *clusters, struct arena *arena, struct slice name, struct slice *ret_yaml)
 {
-    pthread_mutex_lock(&clusters->lock);
+    mutex_lock(&clusters->lock);
     struct cluster **at = find(clusters, name);
     struct err *e = at ? NULL : not_found(name);
     if (at && (*at)->problem.len) {
@@ -622,6 +622,6 @@ struct err *cluster_kubeconfig(struct clusters *clusters, struct arena *arena, s
                               SLICE_ARG(base64_encode(arena, c->pki.admin.key_pem)), SLICE_ARG(c->name), SLICE_ARG(c->name),
                               SLICE_ARG(c->name), SLICE_ARG(c->name));
     }
-    pthread_mutex_unlock(&clusters->lock);
+    mutex_unlock(&clusters->lock);
     return e;
 }

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "cluster/cluster.h"
 #include "edge/edge.h"
 #include "http/server.h"
@@ -12,7 +13,6 @@
 #include "objects/objects.h"
 #include "services/call.h"
 #include "store/store.h"
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ struct daemon {
     struct reconciler *reconciler;
     struct slice endpoint, internal_endpoint;
     struct parts parts;
-    pthread_mutex_t connections_lock; /* guards the list and arena while the daemon runs */
+    struct mutex connections_lock; /* guards the list and arena while the daemon runs */
     struct connection *connections;
 };
 
@@ -81,9 +81,9 @@ static struct err *connect_cluster(void *ctx, struct slice cluster, struct k8s_c
 {
     struct daemon *daemon = ctx;
     const struct connection *connection = NULL;
-    pthread_mutex_lock(&daemon->connections_lock);
+    mutex_lock(&daemon->connections_lock);
     struct err *e = connect_locked(daemon, cluster, &connection);
-    pthread_mutex_unlock(&daemon->connections_lock);
+    mutex_unlock(&daemon->connections_lock);
     if (e)
         return e;
     *ret_client = connection->client;
@@ -223,7 +223,7 @@ struct err *daemon_start(const struct config *config, const struct root_key *key
     struct daemon *daemon = xcalloc(1, sizeof(*daemon));
     daemon->arena = arena_new();
     daemon->config = config;
-    pthread_mutex_init(&daemon->connections_lock, NULL);
+    mutex_init(&daemon->connections_lock, LOCK_CONNECTIONS);
     struct err *e = start_parts(daemon, key, installation);
     if (e) {
         daemon_stop(daemon);
@@ -257,7 +257,7 @@ void daemon_stop(struct daemon *daemon)
     logstore_close(daemon->logstore);
     objects_close(daemon->objects);
     store_close(daemon->store);
-    pthread_mutex_destroy(&daemon->connections_lock);
+    mutex_deinit(&daemon->connections_lock);
     arena_free(daemon->arena);
     free(daemon);
 }

@@ -2,10 +2,10 @@
 #pragma once
 #include "aws/codec.h"
 #include "aws/sigv4.h"
+#include "base/mutex.h"
 #include "edge/edge.h"
 #include "http/server.h"
 #include "services/call.h"
-#include <pthread.h>
 
 /* ---- route.c: which service a request is for (reference: credential scope, else target, action, host, path). Pure. ---- */
 
@@ -42,8 +42,8 @@ struct slice edge_virtual_bucket(struct slice host);
 /* ---- edge.c ---- */
 
 struct edge {
-    pthread_mutex_t lock; /* guards the three below */
-    pthread_cond_t changed;
+    struct mutex lock; /* guards the three below */
+    struct condition changed;
     const struct parts *parts; /* NULL: closed */
     bool control_closed;
     size_t control_calls; /* under way */

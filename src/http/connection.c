@@ -67,6 +67,7 @@ static struct err *connection_gone(void)
 
 static struct err *connection_wait(struct connection *connection, enum io_result what, int timeout_ms)
 {
+    thread_may_block("a wait for a client");
     struct pollfd entry = {.fd = connection->fd, .events = what == IO_WAIT_READ ? POLLIN : POLLOUT};
     server_worker_waits(connection->server);
     int64_t deadline_ms = monotonic_ms() + timeout_ms;

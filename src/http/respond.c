@@ -209,8 +209,8 @@ struct http_stream *http_detach(struct http_request *request, int status, const 
     struct connection *connection = request_connection(request);
     struct exchange *exchange = &connection->exchange;
     struct http_stream *stream = xcalloc(1, sizeof(*stream));
-    pthread_mutex_init(&stream->lock, NULL);
-    pthread_cond_init(&stream->closed_cond, NULL);
+    mutex_init(&stream->lock, LOCK_HTTP_STREAM);
+    condition_init(&stream->closed_cond);
     stream->server = connection->server;
     stream->connection = connection;
     stream->closed = closed;

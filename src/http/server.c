@@ -86,35 +86,35 @@ static void spawn_if_needed(struct http_server *server)
 
 void server_worker_waits(struct http_server *server)
 {
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     server->waiting_workers++;
     spawn_if_needed(server);
-    pthread_mutex_unlock(&server->lock);
+    mutex_unlock(&server->lock);
 }
 
 void server_worker_goes_on(struct http_server *server)
 {
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     server->waiting_workers--;
-    pthread_mutex_unlock(&server->lock);
+    mutex_unlock(&server->lock);
 }
 
 void server_dispatch(struct http_server *server, struct connection *connection)
 {
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     queue_push(&server->ready, connection);
     server->ready_count++;
     spawn_if_needed(server);
-    pthread_cond_signal(&server->ready_cond);
-    pthread_mutex_unlock(&server->lock);
+    condition_signal(&server->ready_cond);
+    mutex_unlock(&server->lock);
 }
 
 void server_return(struct http_server *server, struct connection *connection)
 {
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     bool wake = !server->returned.first;
     queue_push(&server->returned, connection);
-    pthread_mutex_unlock(&server->lock);
+    mutex_unlock(&server->lock);
     if (wake)
         server_wake(server);
 }
@@ -122,20 +122,20 @@ void server_return(struct http_server *server, struct connection *connection)
 /* True when this worker may wait a moment for its connection's next request: nobody else wants it, and half of them stay free. */
 static bool linger_begin(struct http_server *server)
 {
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     bool may = !server->ready.first && server->lingering_workers < (int)server->options.worker_count / 2;
     server->lingering_workers += may;
-    pthread_mutex_unlock(&server->lock);
+    mutex_unlock(&server->lock);
     return may;
 }
 
 /* False: others wait for a worker now. */
 static bool linger_end(struct http_server *server)
 {
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     server->lingering_workers--;
     bool is_free = !server->ready.first;
-    pthread_mutex_unlock(&server->lock);
+    mutex_unlock(&server->lock);
     return is_free;
 }
 
@@ -154,40 +154,40 @@ static void *worker_main(void *arg)
 {
     struct http_server *server = arg;
     pthread_setname_np(pthread_self(), server->options.name);
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     for (;;) {
         while (!server->ready.first && !server->quitting &&
                working_workers(server) <= (int)server->options.worker_count) {
             server->idle_workers++;
-            pthread_cond_wait(&server->ready_cond, &server->lock);
+            mutex_wait(&server->ready_cond, &server->lock);
             server->idle_workers--;
         }
         if (!server->ready.first)
             break; /* quitting, or one too many */
         struct connection *connection = queue_pop(&server->ready);
         server->ready_count--;
-        pthread_mutex_unlock(&server->lock);
+        mutex_unlock(&server->lock);
         do
             request_run(connection);
         while (connection_goes_on(connection));
         server_return(server, connection);
-        pthread_mutex_lock(&server->lock);
+        mutex_lock(&server->lock);
     }
     server->worker_count--;
     if (!server->worker_count)
-        pthread_cond_signal(&server->workers_cond);
-    pthread_mutex_unlock(&server->lock);
+        condition_signal(&server->workers_cond);
+    mutex_unlock(&server->lock);
     return NULL;
 }
 
 static void workers_stop(struct http_server *server)
 {
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     server->quitting = true;
-    pthread_cond_broadcast(&server->ready_cond);
+    condition_broadcast(&server->ready_cond);
     while (server->worker_count > 0)
-        pthread_cond_wait(&server->workers_cond, &server->lock);
-    pthread_mutex_unlock(&server->lock);
+        mutex_wait(&server->workers_cond, &server->lock);
+    mutex_unlock(&server->lock);
 }
 
 /* ---- start ---- */
@@ -256,9 +256,9 @@ static void server_free(struct http_server *server)
     fd_closep(&server->epoll_fd);
     fd_closep(&server->wake_fd);
     tls_context_free(server->tls);
-    pthread_cond_destroy(&server->ready_cond);
-    pthread_cond_destroy(&server->workers_cond);
-    pthread_mutex_destroy(&server->lock);
+    condition_deinit(&server->ready_cond);
+    condition_deinit(&server->workers_cond);
+    mutex_deinit(&server->lock);
     free(server);
 }
 
@@ -289,9 +289,9 @@ struct err *http_server_start(const struct http_server_options *options, struct 
     server->lists[WAIT_IDLE].timeout_ms = IDLE_TIMEOUT_MS;
     server->lists[WAIT_STREAM_STALLED].timeout_ms = WRITE_TIMEOUT_MS;
     server->lists[WAIT_DRAIN].timeout_ms = DRAIN_TIMEOUT_MS;
-    pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->ready_cond, NULL);
-    pthread_cond_init(&server->workers_cond, NULL);
+    mutex_init(&server->lock, LOCK_HTTP_SERVER);
+    condition_init(&server->ready_cond);
+    condition_init(&server->workers_cond);
     struct err *e = server_open(server);
     if (e) {
         server_free(server);

@@ -7,6 +7,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/strbuf.h"
 #include "base/tls.h"
 #include "http/parser.h"
@@ -103,8 +104,8 @@ struct http_server {
     bool accept_paused;
     int64_t accept_retry_at_ms; /* 0: when a connection ends */
     /* lock */
-    pthread_mutex_t lock;
-    pthread_cond_t ready_cond, workers_cond;
+    struct mutex lock;
+    struct condition ready_cond, workers_cond;
     struct connection_queue ready, returned;
     int ready_count;
     struct http_stream *dirty; /* streams with something new to send */
@@ -121,8 +122,8 @@ struct stream_block {
 };
 
 struct http_stream {
-    pthread_mutex_t lock;
-    pthread_cond_t closed_cond;
+    struct mutex lock;
+    struct condition closed_cond;
     struct http_server *server; /* NULL once the waiter let go */
     struct connection *connection;
     void (*closed)(void *owner);

@@ -14,8 +14,8 @@ static void stream_free(struct http_stream *stream)
         free(stream->first);
         stream->first = next;
     }
-    pthread_cond_destroy(&stream->closed_cond);
-    pthread_mutex_destroy(&stream->lock);
+    condition_deinit(&stream->closed_cond);
+    mutex_deinit(&stream->lock);
     free(stream);
 }
 
@@ -51,14 +51,14 @@ static void mark_dirty(struct http_stream *stream)
     struct http_server *server = stream->server;
     if (!server)
         return;
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     bool wake = !stream->is_dirty;
     if (wake) {
         stream->is_dirty = true;
         stream->dirty_next = server->dirty;
         server->dirty = stream;
     }
-    pthread_mutex_unlock(&server->lock);
+    mutex_unlock(&server->lock);
     if (wake)
         server_wake(server);
 }
@@ -66,7 +66,7 @@ static void mark_dirty(struct http_stream *stream)
 struct err *http_stream_write(struct http_stream *stream, struct slice data)
 {
     struct err *e = NULL;
-    pthread_mutex_lock(&stream->lock);
+    mutex_lock(&stream->lock);
     if (stream->dead || stream->ending) {
         e = err_new(ERR_UNAVAILABLE, "the client is gone");
     } else if (data.len > STREAM_QUEUE_MAX_BYTES || stream->queued_bytes + data.len > STREAM_QUEUE_MAX_BYTES) {
@@ -81,16 +81,16 @@ struct err *http_stream_write(struct http_stream *stream, struct slice data)
             queue_append(stream, S("\r\n"));
         mark_dirty(stream);
     }
-    pthread_mutex_unlock(&stream->lock);
+    mutex_unlock(&stream->lock);
     return e;
 }
 
 void http_stream_close(struct http_stream *stream)
 {
-    pthread_mutex_lock(&stream->lock);
+    mutex_lock(&stream->lock);
     bool in_closed = stream->closed_running && stream->server && pthread_equal(pthread_self(), stream->server->waiter);
     while (stream->closed_running && !in_closed)
-        pthread_cond_wait(&stream->closed_cond, &stream->lock);
+        mutex_wait(&stream->closed_cond, &stream->lock);
     stream->ending = true;
     stream->closed_called = true;
     if (!stream->raw && !stream->bodyless && !stream->dead)
@@ -98,7 +98,7 @@ void http_stream_close(struct http_stream *stream)
     bool last = !stream->connection;
     if (!last)
         mark_dirty(stream);
-    pthread_mutex_unlock(&stream->lock);
+    mutex_unlock(&stream->lock);
     if (last)
         stream_free(stream);
 }
@@ -106,9 +106,9 @@ void http_stream_close(struct http_stream *stream)
 size_t http_stream_queued(const struct http_stream *stream)
 {
     struct http_stream *s = (struct http_stream *)(uintptr_t)stream; /* only its lock is touched */
-    pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     size_t queued = s->queued_bytes;
-    pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     return queued;
 }
 
@@ -117,7 +117,7 @@ size_t http_stream_queued(const struct http_stream *stream)
 enum stream_state stream_flush(struct http_stream *stream, struct connection *connection)
 {
     enum stream_state state = STREAM_IDLE;
-    pthread_mutex_lock(&stream->lock);
+    mutex_lock(&stream->lock);
     while (stream->first && !stream->dead && state == STREAM_IDLE) {
         struct stream_block *block = stream->first;
         size_t sent = 0;
@@ -140,33 +140,33 @@ enum stream_state stream_flush(struct http_stream *stream, struct connection *co
         state = STREAM_BROKEN;
     else if (state == STREAM_IDLE && stream->ending)
         state = STREAM_ENDED;
-    pthread_mutex_unlock(&stream->lock);
+    mutex_unlock(&stream->lock);
     return state;
 }
 
 void stream_tell_closed(struct http_stream *stream)
 {
-    pthread_mutex_lock(&stream->lock);
+    mutex_lock(&stream->lock);
     stream->dead = true;
     bool call = !stream->closed_called;
     stream->closed_called = true;
     stream->closed_running = call;
-    pthread_mutex_unlock(&stream->lock);
+    mutex_unlock(&stream->lock);
     if (!call)
         return;
     if (stream->closed)
         stream->closed(stream->owner);
-    pthread_mutex_lock(&stream->lock);
+    mutex_lock(&stream->lock);
     stream->closed_running = false;
-    pthread_cond_broadcast(&stream->closed_cond);
-    pthread_mutex_unlock(&stream->lock);
+    condition_broadcast(&stream->closed_cond);
+    mutex_unlock(&stream->lock);
 }
 
 void stream_release(struct http_stream *stream)
 {
-    pthread_mutex_lock(&stream->lock);
+    mutex_lock(&stream->lock);
     struct http_server *server = stream->server;
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     if (stream->is_dirty)
         for (struct http_stream **at = &server->dirty; *at; at = &(*at)->dirty_next)
             if (*at == stream) {
@@ -174,12 +174,12 @@ void stream_release(struct http_stream *stream)
                 break;
             }
     stream->is_dirty = false;
-    pthread_mutex_unlock(&server->lock);
+    mutex_unlock(&server->lock);
     stream->dead = true;
     stream->server = NULL;
     stream->connection = NULL;
     bool last = stream->ending;
-    pthread_mutex_unlock(&stream->lock);
+    mutex_unlock(&stream->lock);
     if (last)
         stream_free(stream);
 }

@@ -308,13 +308,13 @@ static void stream_advance(struct connection *connection, uint32_t events)
 static void streams_flush_dirty(struct http_server *server)
 {
     for (;;) {
-        pthread_mutex_lock(&server->lock);
+        mutex_lock(&server->lock);
         struct http_stream *stream = server->dirty;
         if (stream) {
             server->dirty = stream->dirty_next;
             stream->is_dirty = false;
         }
-        pthread_mutex_unlock(&server->lock);
+        mutex_unlock(&server->lock);
         if (!stream)
             return;
         /* Only this thread changes stream->connection after it was adopted; before that its phase is RUNNING. */
@@ -350,10 +350,10 @@ static void connection_adopt(struct connection *connection)
 
 static void adopt_returned(struct http_server *server)
 {
-    pthread_mutex_lock(&server->lock);
+    mutex_lock(&server->lock);
     struct connection *connection = server->returned.first;
     server->returned = (struct connection_queue){0};
-    pthread_mutex_unlock(&server->lock);
+    mutex_unlock(&server->lock);
     while (connection) {
         struct connection *next = connection->queue_next;
         connection_adopt(connection);

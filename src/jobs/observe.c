@@ -1,6 +1,6 @@
 #include "jobs/observe.h"
 #include "base/arena.h"
-#include <pthread.h>
+#include "base/mutex.h"
 #include <stdlib.h>
 
 #define BUCKETS 4096
@@ -27,14 +27,14 @@ struct run {
 };
 
 struct observations {
-    pthread_mutex_t lock; /* guards all below */
+    struct mutex lock; /* guards all below */
     struct run *buckets[BUCKETS];
 };
 
 struct observations *observations_new(void)
 {
     struct observations *obs = xcalloc(1, sizeof(*obs));
-    pthread_mutex_init(&obs->lock, NULL);
+    mutex_init(&obs->lock, LOCK_OBSERVATIONS);
     return obs;
 }
 
@@ -66,7 +66,7 @@ void observations_free(struct observations *obs)
             r = next;
         }
     }
-    pthread_mutex_destroy(&obs->lock);
+    mutex_deinit(&obs->lock);
     free(obs);
 }
 
@@ -174,7 +174,7 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
         read_driver(fresh, pod);
     read_containers(fresh, pod);
 
-    pthread_mutex_lock(&obs->lock);
+    mutex_lock(&obs->lock);
     struct run **link = find(obs, run_id);
     if (!*link) {
         struct run *run = xcalloc(1, sizeof(*run));
@@ -195,7 +195,7 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
         fresh->next = dropped ? dropped->next : NULL;
         *at = fresh;
     }
-    pthread_mutex_unlock(&obs->lock);
+    mutex_unlock(&obs->lock);
     if (dropped)
         pod_free(dropped);
 }
@@ -204,7 +204,7 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
 {
     struct observation seen = {.driver = DRIVER_ABSENT};
     size_t executors = 0;
-    pthread_mutex_lock(&obs->lock);
+    mutex_lock(&obs->lock);
     struct run *run = *find(obs, run_id);
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
         if (!p->driver && !p->gone)
@@ -216,7 +216,7 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
             seen.waiting = slice_dup(arena, seen.waiting);
         }
     }
-    pthread_mutex_unlock(&obs->lock);
+    mutex_unlock(&obs->lock);
     seen.executors = executors;
     *ret_seen = seen;
 }
@@ -225,7 +225,7 @@ void observations_containers(struct observations *obs, struct arena *arena, stru
                              size_t *ret_count)
 {
     size_t count = 0;
-    pthread_mutex_lock(&obs->lock);
+    mutex_lock(&obs->lock);
     struct run *run = *find(obs, run_id);
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next)
         count += p->container_count;
@@ -241,7 +241,7 @@ void observations_containers(struct observations *obs, struct arena *arena, stru
             };
         }
     }
-    pthread_mutex_unlock(&obs->lock);
+    mutex_unlock(&obs->lock);
     *ret_containers = list;
     *ret_count = count;
 }
@@ -249,7 +249,7 @@ void observations_containers(struct observations *obs, struct arena *arena, stru
 void observations_pods(struct observations *obs, struct arena *arena, struct slice run_id, struct slice **ret_names, size_t *ret_count)
 {
     size_t count = 0;
-    pthread_mutex_lock(&obs->lock);
+    mutex_lock(&obs->lock);
     struct run *run = *find(obs, run_id);
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next)
         count++;
@@ -259,19 +259,19 @@ void observations_pods(struct observations *obs, struct arena *arena, struct sli
         if (!p->gone)
             names[count++] = slice_dup(arena, p->name);
     }
-    pthread_mutex_unlock(&obs->lock);
+    mutex_unlock(&obs->lock);
     *ret_names = names;
     *ret_count = count;
 }
 
 void observations_drop(struct observations *obs, struct slice run_id)
 {
-    pthread_mutex_lock(&obs->lock);
+    mutex_lock(&obs->lock);
     struct run **link = find(obs, run_id);
     struct run *run = *link;
     if (run)
         *link = run->next;
-    pthread_mutex_unlock(&obs->lock);
+    mutex_unlock(&obs->lock);
     if (run)
         run_free(run);
 }

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "jobs/decide.h"
 #include "jobs/job_run.h"
 #include "jobs/launch.h"
@@ -43,7 +44,7 @@ struct feed {
     struct slice driver_master;
     struct k8s_watch *watch;
     atomic_bool synced;
-    pthread_mutex_t lock; /* guards all below */
+    struct mutex lock; /* guards all below */
     int writers;
     bool failing;         /* the last write found no answer */
     char *trouble;        /* why it does not answer, or NULL */
@@ -55,7 +56,7 @@ struct reconciler {
     struct work_queue *queue;
     struct observations *observations;
     struct logship *logship;
-    pthread_mutex_t lock;
+    struct mutex lock;
     struct feed *feeds;
     struct instant started_at;
     pthread_t workers[WORKER_COUNT];
@@ -83,12 +84,12 @@ static void nudge_all(struct reconciler *r, struct slice cluster)
 
 static void set_trouble(struct feed *feed, const char *message)
 {
-    pthread_mutex_lock(&feed->lock);
+    mutex_lock(&feed->lock);
     if (message && !feed->trouble)
         feed->trouble_since = instant_now();
     free(feed->trouble);
     feed->trouble = message ? xstrdup(message) : NULL;
-    pthread_mutex_unlock(&feed->lock);
+    mutex_unlock(&feed->lock);
 }
 
 static void watched(void *ctx, enum k8s_watch_event event, const struct json *object, const struct err *e)
@@ -121,7 +122,7 @@ static void feed_free(struct feed *feed)
 {
     if (feed->watch)
         k8s_watch_stop(feed->watch);
-    pthread_mutex_destroy(&feed->lock);
+    mutex_deinit(&feed->lock);
     free(feed->trouble);
     free(feed->cluster);
     free(feed);
@@ -131,7 +132,7 @@ static void feed_free(struct feed *feed)
 static struct err *feed_get(struct reconciler *r, struct arena *arena, struct slice cluster, struct feed **ret_feed)
 {
     struct err *e = NULL;
-    pthread_mutex_lock(&r->lock);
+    mutex_lock(&r->lock);
     struct feed *feed = r->feeds;
     while (feed && !slice_eq(slice_from_cstr(feed->cluster), cluster))
         feed = feed->next;
@@ -142,7 +143,7 @@ static struct err *feed_get(struct reconciler *r, struct arena *arena, struct sl
         if (!e) {
             feed = xcalloc(1, sizeof(*feed));
             *feed = (struct feed){.reconciler = r, .cluster = xstrdup(slice_cstr(arena, cluster)), .client = client, .driver_master = master};
-            pthread_mutex_init(&feed->lock, NULL);
+            mutex_init(&feed->lock, LOCK_CLUSTER_FEED);
             e = k8s_watch_start(client, S("/api/v1/pods"), S(LABEL_JOB_ID), watched, feed, &feed->watch);
             if (e) {
                 feed_free(feed);
@@ -152,7 +153,7 @@ static struct err *feed_get(struct reconciler *r, struct arena *arena, struct sl
             }
         }
     }
-    pthread_mutex_unlock(&r->lock);
+    mutex_unlock(&r->lock);
     if (e)
         return e;
     *ret_feed = feed;
@@ -178,11 +179,11 @@ struct step {
 /* A place among those who write to the cluster; without one the step comes again soon. */
 static bool feed_enter(struct step *s)
 {
-    pthread_mutex_lock(&s->feed->lock);
+    mutex_lock(&s->feed->lock);
     int places = s->feed->failing || s->feed->trouble ? WRITERS_IN_TROUBLE : WRITERS_PER_CLUSTER;
     bool entered = s->feed->writers < places;
     s->feed->writers += entered;
-    pthread_mutex_unlock(&s->feed->lock);
+    mutex_unlock(&s->feed->lock);
     if (!entered)
         s->again_ms = monotonic_ms() + RETRY_MIN_MS / 4;
     return entered;
@@ -190,10 +191,10 @@ static bool feed_enter(struct step *s)
 
 static void feed_leave(struct step *s, const struct err *e)
 {
-    pthread_mutex_lock(&s->feed->lock);
+    mutex_lock(&s->feed->lock);
     s->feed->writers--;
     s->feed->failing = e && e->kind == ERR_UNAVAILABLE;
-    pthread_mutex_unlock(&s->feed->lock);
+    mutex_unlock(&s->feed->lock);
 }
 
 static struct launch_context launch_context_of(const struct step *s)
@@ -213,12 +214,12 @@ static void observe_feed(struct step *s)
         return;
     }
     s->seen.synced = atomic_load(&s->feed->synced);
-    pthread_mutex_lock(&s->feed->lock);
+    mutex_lock(&s->feed->lock);
     if (s->feed->trouble) {
         s->seen.trouble = slice_dup_cstr(s->arena, s->feed->trouble);
         s->seen.trouble_since = s->feed->trouble_since;
     }
-    pthread_mutex_unlock(&s->feed->lock);
+    mutex_unlock(&s->feed->lock);
 }
 
 /* Tells the log shipper what is known of the run's containers, and learns how far it is. In a final state too: shipping may go on. */
@@ -574,7 +575,7 @@ struct err *reconciler_start(const struct reconciler_options *options, struct re
     r->started_at = instant_now();
     r->queue = work_queue_new();
     r->observations = observations_new();
-    pthread_mutex_init(&r->lock, NULL);
+    mutex_init(&r->lock, LOCK_RECONCILER);
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct err *e = logship_start(
         &(struct logship_options){
@@ -621,7 +622,7 @@ void reconciler_stop(struct reconciler *r)
     logship_stop(r->logship);
     observations_free(r->observations);
     work_queue_free(r->queue);
-    pthread_mutex_destroy(&r->lock);
+    mutex_deinit(&r->lock);
     free(r);
 }
 

@@ -2,7 +2,7 @@
 #include "jobs/work_queue.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include <pthread.h>
+#include "base/mutex.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +19,8 @@ struct entry {
 };
 
 struct work_queue {
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t changed;
+    struct mutex lock; /* guards all below */
+    struct condition changed;
     struct entry *buckets[BUCKETS];
     struct entry **heap;
     size_t count, cap;
@@ -30,12 +30,8 @@ struct work_queue {
 struct work_queue *work_queue_new(void)
 {
     struct work_queue *q = xcalloc(1, sizeof(*q));
-    pthread_mutex_init(&q->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&q->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    mutex_init(&q->lock, LOCK_WORK_QUEUE);
+    condition_init(&q->changed);
     return q;
 }
 
@@ -57,8 +53,8 @@ void work_queue_free(struct work_queue *q)
         }
     }
     free(q->heap);
-    pthread_cond_destroy(&q->changed);
-    pthread_mutex_destroy(&q->lock);
+    condition_deinit(&q->changed);
+    mutex_deinit(&q->lock);
     free(q);
 }
 
@@ -122,7 +118,7 @@ static struct entry **find(struct work_queue *q, struct slice key)
 
 void work_queue_add(struct work_queue *q, struct slice key, int64_t due_ms)
 {
-    pthread_mutex_lock(&q->lock);
+    mutex_lock(&q->lock);
     struct entry **link = find(q, key);
     struct entry *e = *link;
     if (!e) {
@@ -141,39 +137,37 @@ void work_queue_add(struct work_queue *q, struct slice key, int64_t due_ms)
         e->due_ms = due_ms;
         sift_up(q, e->position);
     }
-    pthread_cond_signal(&q->changed);
-    pthread_mutex_unlock(&q->lock);
+    condition_signal(&q->changed);
+    mutex_unlock(&q->lock);
 }
 
 bool work_queue_take(struct work_queue *q, struct slice *ret_key)
 {
-    pthread_mutex_lock(&q->lock);
+    mutex_lock(&q->lock);
     for (;;) {
         if (q->stopped) {
-            pthread_mutex_unlock(&q->lock);
+            mutex_unlock(&q->lock);
             return false;
         }
         int64_t now = monotonic_ms();
         if (q->count && q->heap[0]->due_ms <= now)
             break;
         if (q->count) {
-            int64_t due = q->heap[0]->due_ms;
-            struct timespec at = {.tv_sec = due / 1000, .tv_nsec = due % 1000 * 1000000};
-            pthread_cond_timedwait(&q->changed, &q->lock, &at);
+            (void)mutex_wait_until(&q->changed, &q->lock, q->heap[0]->due_ms);
         } else {
-            pthread_cond_wait(&q->changed, &q->lock);
+            mutex_wait(&q->changed, &q->lock);
         }
     }
     *ret_key = pop(q)->key;
     if (q->count)
-        pthread_cond_signal(&q->changed); /* another worker may have the next one */
-    pthread_mutex_unlock(&q->lock);
+        condition_signal(&q->changed); /* another worker may have the next one */
+    mutex_unlock(&q->lock);
     return true;
 }
 
 void work_queue_done(struct work_queue *q, struct slice key, int64_t again_ms)
 {
-    pthread_mutex_lock(&q->lock);
+    mutex_lock(&q->lock);
     struct entry **link = find(q, key);
     struct entry *e = *link;
     if (e->again && (!again_ms || e->again_ms < again_ms))
@@ -182,18 +176,18 @@ void work_queue_done(struct work_queue *q, struct slice key, int64_t again_ms)
     if (again_ms) {
         e->due_ms = again_ms;
         push(q, e);
-        pthread_cond_signal(&q->changed);
+        condition_signal(&q->changed);
     } else {
         *link = e->next;
         entry_free(e);
     }
-    pthread_mutex_unlock(&q->lock);
+    mutex_unlock(&q->lock);
 }
 
 void work_queue_stop(struct work_queue *q)
 {
-    pthread_mutex_lock(&q->lock);
+    mutex_lock(&q->lock);
     q->stopped = true;
-    pthread_cond_broadcast(&q->changed);
-    pthread_mutex_unlock(&q->lock);
+    condition_broadcast(&q->changed);
+    mutex_unlock(&q->lock);
 }

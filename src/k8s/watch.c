@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/mutex.h"
 #include "k8s/client_internal.h"
 #include <errno.h>
 #include <pthread.h>
@@ -35,8 +36,8 @@ struct k8s_watch {
     k8s_watch_fn fn;
     void *ctx;
     pthread_t thread;
-    pthread_mutex_t lock; /* with cond: wakes the back-off; guards nothing else */
-    pthread_cond_t cond;
+    struct mutex lock; /* with cond: wakes the back-off; guards nothing else */
+    struct condition cond;
     volatile bool stop; /* atomic */
     /* thread */
     struct known *buckets[BUCKETS];
@@ -300,18 +301,11 @@ static void watch_back_off(struct k8s_watch *watch)
 {
     int wait_ms = watch->backoff_ms / 2 + (int)random_below((uint32_t)watch->backoff_ms);
     watch->backoff_ms = watch->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : watch->backoff_ms * 2;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&watch->lock);
-    while (!watch_stopping(watch) && pthread_cond_timedwait(&watch->cond, &watch->lock, &until) != ETIMEDOUT)
+    int64_t until_ms = monotonic_ms() + wait_ms;
+    mutex_lock(&watch->lock);
+    while (!watch_stopping(watch) && mutex_wait_until(&watch->cond, &watch->lock, until_ms))
         ;
-    pthread_mutex_unlock(&watch->lock);
+    mutex_unlock(&watch->lock);
 }
 
 static void *watch_main(void *arg)
@@ -347,8 +341,8 @@ static void watch_free(struct k8s_watch *watch)
             known_drop(&watch->buckets[i]);
     strbuf_deinit(&watch->frame);
     arena_free(watch->arena);
-    pthread_cond_destroy(&watch->cond);
-    pthread_mutex_destroy(&watch->lock);
+    condition_deinit(&watch->cond);
+    mutex_deinit(&watch->lock);
     free(watch->version);
     free(watch->label_selector);
     free(watch->path);
@@ -367,12 +361,8 @@ struct err *k8s_watch_start(struct k8s_client *client, struct slice path, struct
     watch->relist = true;
     watch->backoff_ms = BACKOFF_MIN_MS;
     watch->arena = arena_new();
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watch->cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&watch->lock, NULL);
+    condition_init(&watch->cond);
+    mutex_init(&watch->lock, LOCK_K8S_WATCH);
     if (pthread_create(&watch->thread, NULL, watch_main, watch) != 0) {
         watch_free(watch);
         return err_new(ERR_INTERNAL, "no thread for a watch");
@@ -385,10 +375,10 @@ void k8s_watch_stop(struct k8s_watch *watch)
 {
     if (!watch)
         return;
-    pthread_mutex_lock(&watch->lock);
+    mutex_lock(&watch->lock);
     __atomic_store_n(&watch->stop, true, __ATOMIC_RELAXED);
-    pthread_cond_broadcast(&watch->cond);
-    pthread_mutex_unlock(&watch->lock);
+    condition_broadcast(&watch->cond);
+    mutex_unlock(&watch->lock);
     pthread_join(watch->thread, NULL);
     watch_free(watch);
 }

@@ -43,14 +43,14 @@ static struct err *spool_bytes(void *ctx, struct slice data)
     if (!r->fresh.len)
         return NULL;
     TRY(err_wrap(write_at(r->fd, strbuf_slice(&r->fresh), s->size), "spooling %.*s", SLICE_ARG(s->path)));
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     bool wake = s->size == 0; /* a lane that has something to ship already is known to its shippers, a busy one is looked at again */
     for (int sink = 0; sink < LOG_SINK_COUNT; sink++)
         wake = wake || (s->lanes[sink].acked >= s->size && !s->lanes[sink].busy && log_run_wants(s->run, (enum log_sink)sink));
     s->size += (int64_t)r->fresh.len;
     if (wake)
-        pthread_cond_broadcast(&ship->work);
-    pthread_mutex_unlock(&ship->lock);
+        condition_broadcast(&ship->work);
+    mutex_unlock(&ship->lock);
     return NULL;
 }
 
@@ -61,9 +61,9 @@ static struct err *resume_at(struct reading *r)
     TRY(spool_resume_init(&r->resume, s->path.ptr, s->size));
     if (r->resume.size == s->size)
         return NULL;
-    pthread_mutex_lock(&s->run->ship->lock);
+    mutex_lock(&s->run->ship->lock);
     s->size = r->resume.size;
-    pthread_mutex_unlock(&s->run->ship->lock);
+    mutex_unlock(&s->run->ship->lock);
     return ftruncate(r->fd, r->resume.size) < 0 ? err_errno(errno, "cutting %.*s", SLICE_ARG(s->path)) : NULL;
 }
 
@@ -93,29 +93,28 @@ static bool pause_reader(struct log_stream *s, int64_t ms, bool was_ended)
     struct log_run *run = s->run;
     struct logship *ship = run->ship;
     int64_t until = monotonic_ms() + ms;
-    struct timespec at = log_timespec(until);
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     while (!ship->stopping && !run->closed && (was_ended || !s->told_ended) && monotonic_ms() < until)
-        pthread_cond_timedwait(&ship->quiet, &ship->lock, &at);
+        (void)mutex_wait_until(&ship->quiet, &ship->lock, until);
     bool go_on = !ship->stopping && !run->closed;
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     return go_on;
 }
 
 static bool is_told_ended(struct log_stream *s)
 {
-    pthread_mutex_lock(&s->run->ship->lock);
+    mutex_lock(&s->run->ship->lock);
     bool ended = s->told_ended;
-    pthread_mutex_unlock(&s->run->ship->lock);
+    mutex_unlock(&s->run->ship->lock);
     return ended;
 }
 
 static void note_trouble(struct log_stream *s, const struct err *e)
 {
-    pthread_mutex_lock(&s->run->ship->lock);
+    mutex_lock(&s->run->ship->lock);
     if (!s->run->ship->stopping)
         log_run_set_trouble(&s->run->read_trouble, e);
-    pthread_mutex_unlock(&s->run->ship->lock);
+    mutex_unlock(&s->run->ship->lock);
 }
 
 /* Follows until a complete read that began after the container's end. True: all there is was read. */
@@ -178,15 +177,15 @@ static void *reader_main(void *arg)
     } while (r.fd < 0 && pause_reader(s, RETRY_MAX_MS, true));
     fd_closep(&r.fd);
     strbuf_deinit(&r.fresh);
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     s->reading = false;
     if (done)
         log_stream_end(s);
     ship->readers--;
     log_run_leave(run);
     serve_waiting(ship);
-    pthread_cond_broadcast(&ship->work);
-    pthread_mutex_unlock(&ship->lock);
+    condition_broadcast(&ship->work);
+    mutex_unlock(&ship->lock);
     return NULL;
 }
 

@@ -101,6 +101,7 @@ static struct err *was_sent(const struct sink_caller *caller, const struct log_s
 static struct err *sync_file(struct slice path)
 {
     _cleanup_(fd_closep) int fd = open(path.ptr, O_RDONLY | O_CLOEXEC);
+    thread_may_block("an fsync");
     if (fd < 0 || fdatasync(fd) < 0)
         return err_errno(errno, "syncing %.*s", SLICE_ARG(path));
     return NULL;
@@ -229,15 +230,15 @@ static void do_job(struct logship *ship, struct job *job)
     struct sigv4_credentials credentials = log_credentials(&run->what);
     struct sink_caller caller = {.arena = arena, .sinks = &sinks, .credentials = &credentials, .stop = &run->stop};
     struct err *e = job->sink == LOG_SINK_S3 ? ship_s3(&caller, job) : ship_cloudwatch(&caller, job);
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     bool news = e && !job->stream->lanes[job->sink].retry_ms && !run->closed && !ship->stopping;
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     if (news) /* once, not at each retry */
         log_event(LOG_SHIPPING_TROUBLE, LOG_SLICE("jobRunId", run->what.job_run_id), LOG_SLICE("pod", job->stream->pod), LOG_ERR(e));
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     settle(ship, job, e);
     log_run_leave(run);
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     err_free(e);
 }
 
@@ -260,30 +261,29 @@ void *log_shipper_main(void *arg)
     const struct log_shipper *shipper = arg;
     struct logship *ship = shipper->ship;
     pthread_setname_np(pthread_self(), shipper->sink == LOG_SINK_S3 ? "ship-s3" : "ship-cloudwatch");
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     while (!ship->stopping) {
         struct job job;
         int64_t next;
         struct slice id;
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         if (find_settled(ship, arena, &id)) {
-            pthread_mutex_unlock(&ship->lock);
+            mutex_unlock(&ship->lock);
             if (ship->options.changed)
                 ship->options.changed(ship->options.changed_ctx, id);
-            pthread_mutex_lock(&ship->lock);
+            mutex_lock(&ship->lock);
         } else if (find_job(ship, shipper->sink, &job, &next)) {
             job.stream->lanes[job.sink].busy = true;
             job.stream->run->users++;
-            pthread_mutex_unlock(&ship->lock);
+            mutex_unlock(&ship->lock);
             do_job(ship, &job);
-            pthread_mutex_lock(&ship->lock);
+            mutex_lock(&ship->lock);
         } else if (next) {
-            struct timespec at = log_timespec(next);
-            pthread_cond_timedwait(&ship->work, &ship->lock, &at);
+            (void)mutex_wait_until(&ship->work, &ship->lock, next);
         } else {
-            pthread_cond_wait(&ship->work, &ship->lock);
+            mutex_wait(&ship->work, &ship->lock);
         }
     }
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     return NULL;
 }

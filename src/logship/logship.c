@@ -45,11 +45,6 @@ struct sigv4_credentials log_credentials(const struct logship_run *w)
     return (struct sigv4_credentials){.access_key_id = w->access_key_id, .secret = w->secret_access_key, .session_token = w->session_token};
 }
 
-struct timespec log_timespec(int64_t monotonic)
-{
-    return (struct timespec){.tv_sec = monotonic / 1000, .tv_nsec = monotonic % 1000 * 1000000};
-}
-
 /* ---- runs and streams, under the lock ---- */
 
 static struct log_run **bucket_of(struct logship *ship, struct slice id)
@@ -128,7 +123,7 @@ void log_stream_end(struct log_stream *s)
 void log_run_leave(struct log_run *run)
 {
     run->users--;
-    pthread_cond_broadcast(&run->ship->quiet);
+    condition_broadcast(&run->ship->quiet);
 }
 
 void log_run_set_trouble(char **trouble, const struct err *e)
@@ -207,13 +202,9 @@ static void logship_init(struct logship *ship, const struct logship_options *opt
     ship->options.s3_large_every_ms = or_usual(options->s3_large_every_ms, 120000);
     ship->options.give_up_ms = or_usual(options->give_up_ms, 120000);
     ship->options.retry_max_ms = or_usual(options->retry_max_ms, 10000);
-    pthread_mutex_init(&ship->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&ship->work, &attributes);
-    pthread_cond_init(&ship->quiet, &attributes);
-    pthread_condattr_destroy(&attributes);
+    mutex_init(&ship->lock, LOCK_LOGSHIP);
+    condition_init(&ship->work);
+    condition_init(&ship->quiet);
 }
 
 struct err *logship_start(const struct logship_options *options, struct logship **ret_ship)
@@ -257,14 +248,14 @@ void logship_interrupt(struct logship *ship)
 {
     if (!ship)
         return;
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     ship->stopping = true;
     __atomic_store_n(&ship->stop, true, __ATOMIC_RELAXED);
     for (struct log_run *run = ship->runs; run; run = run->next)
         __atomic_store_n(&run->stop, true, __ATOMIC_RELAXED);
-    pthread_cond_broadcast(&ship->work);
-    pthread_cond_broadcast(&ship->quiet);
-    pthread_mutex_unlock(&ship->lock);
+    condition_broadcast(&ship->work);
+    condition_broadcast(&ship->quiet);
+    mutex_unlock(&ship->lock);
 }
 
 void logship_stop(struct logship *ship)
@@ -272,10 +263,10 @@ void logship_stop(struct logship *ship)
     if (!ship)
         return;
     logship_interrupt(ship);
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     while (ship->readers > 0)
-        pthread_cond_wait(&ship->quiet, &ship->lock);
-    pthread_mutex_unlock(&ship->lock);
+        mutex_wait(&ship->quiet, &ship->lock);
+    mutex_unlock(&ship->lock);
     for (size_t i = 0; i < ship->shipper_count; i++)
         pthread_join(ship->shippers[i], NULL);
     for (struct log_run *run = ship->runs; run;) {
@@ -284,9 +275,9 @@ void logship_stop(struct logship *ship)
         run = next;
     }
     http_client_free(ship->client);
-    pthread_cond_destroy(&ship->work);
-    pthread_cond_destroy(&ship->quiet);
-    pthread_mutex_destroy(&ship->lock);
+    condition_deinit(&ship->work);
+    condition_deinit(&ship->quiet);
+    mutex_deinit(&ship->lock);
     free(ship);
 }
 
@@ -355,9 +346,9 @@ static void resume_streams(struct log_run *run)
 
 struct err *logship_open(struct logship *ship, const struct logship_run *what)
 {
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     bool open = find_run(ship, what->job_run_id) != NULL;
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     if (open)
         return NULL;
     struct log_run *fresh = xcalloc(1, sizeof(*fresh));
@@ -369,15 +360,15 @@ struct err *logship_open(struct logship *ship, const struct logship_run *what)
     struct err *e = dir_make(fresh->dir.ptr, 0700);
     if (!e)
         resume_streams(fresh);
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     if (!e && !find_run(ship, what->job_run_id)) {
         fresh->stop = ship->stopping;
         insert_run(ship, fresh);
         if (fresh->streams) /* left by an earlier start */
-            pthread_cond_broadcast(&ship->work);
+            condition_broadcast(&ship->work);
         fresh = NULL;
     }
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     if (fresh)
         run_free(fresh);
     return e;
@@ -388,18 +379,18 @@ void logship_container(struct logship *ship, struct slice job_run_id, struct sli
     if (!slice_eq(container, S(DRIVER_CONTAINER)) && !slice_eq(container, S(EXECUTOR_CONTAINER)))
         return; /* side cars have logs of their own; EMR's layout has no place for them */
     const struct slice names[] = {S("stdout"), S("stderr")};
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     struct log_run *run = find_run(ship, job_run_id);
     for (size_t i = 0; run && i < ARRAY_SIZE(names); i++) {
         struct log_stream *s = add_stream(run, pod, container, names[i]);
         s->told = true;
         if ((state == LOGSHIP_CONTAINER_ENDED || run->finished) && !s->told_ended) {
             s->told_ended = true;
-            pthread_cond_broadcast(&ship->quiet); /* a waiting reader makes its last round */
+            condition_broadcast(&ship->quiet); /* a waiting reader makes its last round */
         }
         log_stream_read(s);
     }
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
 }
 
 /* Under the lock: it is one short write. */
@@ -421,7 +412,7 @@ void logship_control_line(struct logship *ship, struct slice job_run_id, struct 
     struct slice pod = slice_fmt(arena, "%.*s-submitter", SLICE_ARG(job_run_id));
     struct slice text = slice_fmt(arena, "%.*s %.*s\n", SLICE_ARG(instant_iso8601_ms(arena, instant_now())), SLICE_ARG(line));
     struct err *e = NULL;
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     struct log_run *run = find_run(ship, job_run_id);
     if (run) {
         struct log_stream *s = add_stream(run, pod, S(CONTROL_CONTAINER), stream);
@@ -429,9 +420,9 @@ void logship_control_line(struct logship *ship, struct slice job_run_id, struct 
         if (run->finished)
             log_stream_end(s);
         if (run->finished || log_run_wants(run, LOG_SINK_S3) || log_run_wants(run, LOG_SINK_CLOUDWATCH))
-            pthread_cond_broadcast(&ship->work);
+            condition_broadcast(&ship->work);
     }
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     if (e)
         log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", job_run_id), LOG_ERR(e));
     err_free(e);
@@ -439,7 +430,7 @@ void logship_control_line(struct logship *ship, struct slice job_run_id, struct 
 
 void logship_finish(struct logship *ship, struct slice job_run_id)
 {
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     struct log_run *run = find_run(ship, job_run_id);
     if (run && !run->finished) {
         run->finished = true;
@@ -451,20 +442,20 @@ void logship_finish(struct logship *ship, struct slice job_run_id)
             else
                 log_stream_end(s); /* its pod is gone, or it is a control stream: what was read counts */
         }
-        pthread_cond_broadcast(&ship->work);
-        pthread_cond_broadcast(&ship->quiet);
+        condition_broadcast(&ship->work);
+        condition_broadcast(&ship->quiet);
     }
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
 }
 
 bool logship_is_read(struct logship *ship, struct slice job_run_id)
 {
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     const struct log_run *run = find_run(ship, job_run_id);
     bool read = run && run->finished;
     for (const struct log_stream *s = run ? run->streams : NULL; s; s = s->next)
         read = read && s->ended;
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     return read;
 }
 
@@ -479,12 +470,12 @@ static const char *trouble_of(const struct log_run *run)
 
 enum logship_state logship_state(struct logship *ship, struct arena *arena, struct slice job_run_id, struct slice *ret_trouble)
 {
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     const struct log_run *run = find_run(ship, job_run_id);
     enum logship_state state = run ? log_run_state(run) : LOGSHIP_UNKNOWN;
     if (state == LOGSHIP_GIVEN_UP)
         *ret_trouble = slice_dup_cstr(arena, trouble_of(run));
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     return state;
 }
 
@@ -492,7 +483,7 @@ struct slice logship_tail(struct logship *ship, struct arena *arena, struct slic
 {
     struct slice path = SLICE_NONE, data = S("");
     int64_t size = 0;
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     struct log_run *run = find_run(ship, job_run_id);
     for (struct log_stream *s = run ? run->streams : NULL; s; s = s->next) {
         if (slice_eq(s->pod, pod) && slice_eq(s->name, stream) && !log_stream_is_control(s)) {
@@ -500,7 +491,7 @@ struct slice logship_tail(struct logship *ship, struct arena *arena, struct slic
             size = s->size;
         }
     }
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     int64_t from = size > (int64_t)max_bytes ? size - (int64_t)max_bytes : 0;
     struct err *e = path.ptr && size ? spool_read(arena, path.ptr, from, size, &data) : NULL;
     err_free(e); /* a tail is a help, not a need */
@@ -513,17 +504,17 @@ void logship_close(struct logship *ship, struct slice job_run_id)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct slice dir = slice_fmt(arena, "%.*s/%.*s", SLICE_ARG(ship->options.spool_dir), SLICE_ARG(job_run_id));
-    pthread_mutex_lock(&ship->lock);
+    mutex_lock(&ship->lock);
     struct log_run *run = find_run(ship, job_run_id);
     if (run) {
         run->closed = true;
         __atomic_store_n(&run->stop, true, __ATOMIC_RELAXED); /* ends the calls that run */
-        pthread_cond_broadcast(&ship->quiet);
+        condition_broadcast(&ship->quiet);
         while (run->users > 0)
-            pthread_cond_wait(&ship->quiet, &ship->lock);
+            mutex_wait(&ship->quiet, &ship->lock);
         remove_run(ship, run);
     }
-    pthread_mutex_unlock(&ship->lock);
+    mutex_unlock(&ship->lock);
     if (run)
         run_free(run);
     /* In one step: half a spool would be taken for one whose beginning was never shipped. */

@@ -8,6 +8,7 @@
  * change once opened. A run is freed only when no reader and no shipper has it (users == 0). */
 #pragma once
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "logship/logship.h"
 #include "logship/sinks.h"
 #include "logship/spool.h"
@@ -63,9 +64,9 @@ struct log_run {
 struct logship {
     struct logship_options options;
     struct http_client *client;
-    pthread_mutex_t lock;
-    pthread_cond_t work;  /* for shippers */
-    pthread_cond_t quiet; /* for readers that wait and for those who wait for users to leave */
+    struct mutex lock;
+    struct condition work;  /* for shippers */
+    struct condition quiet; /* for readers that wait and for those who wait for users to leave */
     struct log_run *runs;
     struct log_run *buckets[LOG_RUN_BUCKETS]; /* the same runs by id */
     int readers;
@@ -96,4 +97,3 @@ void *log_shipper_main(void *arg); /* struct log_shipper */
 struct slice log_stream_key(struct arena *arena, const struct log_stream *s, const char *suffix);
 struct slice log_cloudwatch_stream(struct arena *arena, const struct logship_run *w, struct slice key);
 struct sigv4_credentials log_credentials(const struct logship_run *w);
-struct timespec log_timespec(int64_t monotonic_ms);

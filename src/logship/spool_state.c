@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 #include "logship/spool.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,8 @@ struct err *spool_progress_write(const char *path, const struct spool_progress *
     ssize_t n = pwrite(fd, record.ptr, record.len, 0);
     if (n != RECORD_BYTES)
         return err_errno(n < 0 ? errno : ENOSPC, "writing %s", path);
+    if (durable)
+        thread_may_block("an fsync");
     if (durable && fdatasync(fd) < 0)
         return err_errno(errno, "syncing %s", path);
     return durable && fresh ? file_sync_parent(path) : NULL;

@@ -24,50 +24,43 @@ static const char *const migrations[] = {
     "CREATE TABLE dead_stream (id INTEGER PRIMARY KEY) STRICT;",
 };
 
-#define SWEEP_INTERVAL_S 600
+#define SWEEP_INTERVAL_MS 600000
 
 static void *sweeper_main(void *arg)
 {
     struct logstore *store = arg;
-    pthread_mutex_lock(&store->lock);
+    mutex_lock(&store->lock);
     while (!store->stopping) {
         store->sweep_wanted = false;
-        pthread_mutex_unlock(&store->lock);
+        mutex_unlock(&store->lock);
         bool more = false;
         struct err *e = logstore_sweep_some(store, &more);
         if (e) {
             log_event(LOG_SWEEP_FAILED, LOG_ERR(e));
             err_free(e);
         }
-        pthread_mutex_lock(&store->lock);
-        struct timespec deadline;
-        clock_gettime(CLOCK_MONOTONIC, &deadline);
-        deadline.tv_sec += SWEEP_INTERVAL_S;
-        int waited = 0;
-        while (!more && !store->stopping && !store->sweep_wanted && !waited)
-            waited = pthread_cond_timedwait(&store->wake, &store->lock, &deadline);
+        mutex_lock(&store->lock);
+        int64_t deadline_ms = monotonic_ms() + SWEEP_INTERVAL_MS;
+        while (!more && !store->stopping && !store->sweep_wanted && mutex_wait_until(&store->wake, &store->lock, deadline_ms))
+            ;
     }
-    pthread_mutex_unlock(&store->lock);
+    mutex_unlock(&store->lock);
     return NULL;
 }
 
 void logstore_wake_sweeper(struct logstore *store)
 {
-    pthread_mutex_lock(&store->lock);
+    mutex_lock(&store->lock);
     store->sweep_wanted = true;
-    pthread_cond_signal(&store->wake);
-    pthread_mutex_unlock(&store->lock);
+    condition_signal(&store->wake);
+    mutex_unlock(&store->lock);
 }
 
 struct err *logstore_open(const char *dir, struct logstore **ret_store)
 {
     struct logstore *store = xcalloc(1, sizeof(*store));
-    pthread_mutex_init(&store->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    mutex_init(&store->lock, LOCK_LOGSTORE);
+    condition_init(&store->wake);
 
     struct strbuf path = STRBUF_HEAP;
     strbuf_append_fmt(&path, "%s/index.db", dir);
@@ -94,15 +87,15 @@ void logstore_close(struct logstore *store)
     if (!store)
         return;
     if (store->sweeper_started) {
-        pthread_mutex_lock(&store->lock);
+        mutex_lock(&store->lock);
         store->stopping = true;
-        pthread_cond_signal(&store->wake);
-        pthread_mutex_unlock(&store->lock);
+        condition_signal(&store->wake);
+        mutex_unlock(&store->lock);
         pthread_join(store->sweeper, NULL);
     }
     db_close(store->db);
-    pthread_cond_destroy(&store->wake);
-    pthread_mutex_destroy(&store->lock);
+    condition_deinit(&store->wake);
+    mutex_deinit(&store->lock);
     freep(&store);
 }
 

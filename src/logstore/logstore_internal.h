@@ -2,6 +2,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/db.h"
+#include "base/mutex.h"
 #include "logstore/logstore.h"
 
 #include <pthread.h>
@@ -10,8 +11,8 @@ struct logstore {
     struct db *db;
     pthread_t sweeper;
     bool sweeper_started;
-    pthread_mutex_t lock; /* guards stopping, sweep_wanted */
-    pthread_cond_t wake;
+    struct mutex lock; /* guards stopping, sweep_wanted */
+    struct condition wake;
     bool stopping, sweep_wanted;
 };
 

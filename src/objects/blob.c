@@ -65,6 +65,7 @@ struct err *blob_publish(struct objects *objects, int64_t id, int fd)
 {
     _cleanup_(freep) char *temporary = blob_temporary_path(objects, id);
     _cleanup_(freep) char *path = blob_path(objects, id);
+    thread_may_block("an fsync");
     if (fdatasync(fd) < 0)
         return sync_failed(objects, errno, temporary);
     if (rename(temporary, path) < 0)
@@ -102,14 +103,14 @@ static struct blob_pin **pin_slot(struct objects *objects, int64_t id)
 
 void blob_pin(struct objects *objects, int64_t id)
 {
-    pthread_mutex_lock(&objects->pin_lock);
+    mutex_lock(&objects->pin_lock);
     struct blob_pin **slot = pin_slot(objects, id);
     if (!*slot) {
         *slot = xcalloc(1, sizeof(**slot));
         (*slot)->id = id;
     }
     (*slot)->count++;
-    pthread_mutex_unlock(&objects->pin_lock);
+    mutex_unlock(&objects->pin_lock);
 }
 
 static void unlink_blob(struct objects *objects, int64_t id)
@@ -120,7 +121,7 @@ static void unlink_blob(struct objects *objects, int64_t id)
 
 void blob_unpin(struct objects *objects, int64_t id)
 {
-    pthread_mutex_lock(&objects->pin_lock);
+    mutex_lock(&objects->pin_lock);
     struct blob_pin **slot = pin_slot(objects, id);
     struct blob_pin *pin = *slot;
     bool doomed = false;
@@ -129,7 +130,7 @@ void blob_unpin(struct objects *objects, int64_t id)
         *slot = pin->next;
         freep(&pin);
     }
-    pthread_mutex_unlock(&objects->pin_lock);
+    mutex_unlock(&objects->pin_lock);
     if (doomed)
         unlink_blob(objects, id);
 }
@@ -138,14 +139,14 @@ void blob_unlink_dropped(struct objects *objects, const struct blob_drops *drops
 {
     if (!drops->count)
         return;
-    pthread_rwlock_wrlock(&objects->unlink_lock); /* every reader that saw the old rows has its pins by now */
-    pthread_rwlock_unlock(&objects->unlink_lock);
+    rwlock_lock_write(&objects->unlink_lock); /* every reader that saw the old rows has its pins by now */
+    rwlock_unlock(&objects->unlink_lock);
     for (size_t i = 0; i < drops->count; i++) {
-        pthread_mutex_lock(&objects->pin_lock);
+        mutex_lock(&objects->pin_lock);
         struct blob_pin *pin = *pin_slot(objects, drops->ids[i]);
         if (pin)
             pin->doomed = true;
-        pthread_mutex_unlock(&objects->pin_lock);
+        mutex_unlock(&objects->pin_lock);
         if (!pin)
             unlink_blob(objects, drops->ids[i]);
     }

@@ -45,8 +45,8 @@ struct err *objects_open(const char *dir, struct objects **ret_objects)
 {
     struct objects *objects = xcalloc(1, sizeof(*objects));
     objects->dir = xstrdup(dir);
-    pthread_rwlock_init(&objects->unlink_lock, NULL);
-    pthread_mutex_init(&objects->pin_lock, NULL);
+    rwlock_init(&objects->unlink_lock, LOCK_OBJECTS_UNLINK);
+    mutex_init(&objects->pin_lock, LOCK_OBJECTS_PINS);
 
     struct err *e = dir_make(dir, 0700);
     if (!e) {
@@ -79,8 +79,8 @@ void objects_close(struct objects *objects)
             freep(&pin);
         }
     }
-    pthread_mutex_destroy(&objects->pin_lock);
-    pthread_rwlock_destroy(&objects->unlink_lock);
+    mutex_deinit(&objects->pin_lock);
+    rwlock_deinit(&objects->unlink_lock);
     freep(&objects->dir);
     freep(&objects);
 }

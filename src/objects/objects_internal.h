@@ -2,9 +2,9 @@
 #pragma once
 #include "base/arena.h"
 #include "base/db.h"
+#include "base/mutex.h"
 #include "objects/objects.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 /* A file that some reader has pinned; doomed: to be unlinked by whoever unpins it last. */
@@ -24,8 +24,8 @@ struct objects {
     atomic_bool failed; /* an fsync failed: nothing is written any more */
     /* Readers hold it shared while they look up an object and pin its blobs; who unlinks files takes it exclusively after
      * its commit. So a reader either saw the new rows, or has pinned the old files before they could go. */
-    pthread_rwlock_t unlink_lock;
-    pthread_mutex_t pin_lock; /* guards pins */
+    struct rwlock unlink_lock;
+    struct mutex pin_lock; /* guards pins */
     struct blob_pin *pins[BLOB_PIN_BUCKETS];
 };
 

@@ -145,11 +145,11 @@ struct err *object_reader_open(struct objects *objects, struct arena *arena, str
     reader->arena = arena_new();
     reader->fd = -1;
     struct read_call call = {.arena = arena, .bucket = bucket, .key = key, .reader = reader};
-    pthread_rwlock_rdlock(&objects->unlink_lock);
+    rwlock_lock_read(&objects->unlink_lock);
     struct err *e = db_read(objects->db, open_fn, &call);
     for (size_t i = 0; i < reader->count && !e; i++)
         blob_pin(objects, reader->parts[i].blob);
-    pthread_rwlock_unlock(&objects->unlink_lock);
+    rwlock_unlock(&objects->unlink_lock);
     if (e) {
         reader->count = 0; /* nothing pinned */
         object_reader_free(reader);

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "cluster/apiserver/kinds.h"
 #include "cluster/apiserver/namespaces.h"
 #include <pthread.h>
@@ -24,8 +25,8 @@ struct controllers {
     struct registry_subscription *subscription;
     pthread_t thread;
 
-    pthread_mutex_t lock; /* guards the rest */
-    pthread_cond_t changed;
+    struct mutex lock; /* guards the rest */
+    struct condition changed;
     struct work *first, **last;
     bool stopping, look_again;
 };
@@ -36,11 +37,11 @@ static void enqueue(struct controllers *controllers, enum work_kind kind, struct
 {
     struct work *work = xcalloc(1, sizeof(*work));
     *work = (struct work){.kind = kind, .object = object_ref(object)};
-    pthread_mutex_lock(&controllers->lock);
+    mutex_lock(&controllers->lock);
     *controllers->last = work;
     controllers->last = &work->next;
-    pthread_cond_signal(&controllers->changed);
-    pthread_mutex_unlock(&controllers->lock);
+    condition_signal(&controllers->changed);
+    mutex_unlock(&controllers->lock);
 }
 
 /* What a change may ask for; everything else (a pod's status, say) costs nothing. */
@@ -380,14 +381,13 @@ static void *run(void *arg)
     struct arena *arena = arena_new();
     int64_t sweep_at_ms = monotonic_ms() + SWEEP_EVERY_MS, retry_at_ms = 0;
     for (;;) {
-        pthread_mutex_lock(&controllers->lock);
+        mutex_lock(&controllers->lock);
         while (!controllers->stopping && !controllers->first) {
             int64_t now_ms = monotonic_ms();
             int64_t until_ms = controllers->look_again && retry_at_ms < sweep_at_ms ? retry_at_ms : sweep_at_ms;
             if (now_ms >= until_ms)
                 break;
-            struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-            pthread_cond_timedwait(&controllers->changed, &controllers->lock, &until);
+            (void)mutex_wait_until(&controllers->changed, &controllers->lock, until_ms);
         }
         struct work *work = controllers->first;
         if (work && !(controllers->first = work->next))
@@ -396,7 +396,7 @@ static void *run(void *arg)
         bool look = !work && controllers->look_again;
         if (look)
             controllers->look_again = false;
-        pthread_mutex_unlock(&controllers->lock);
+        mutex_unlock(&controllers->lock);
 
         struct err *e = NULL;
         if (work) {
@@ -416,9 +416,9 @@ static void *run(void *arg)
             log_event(GARBAGE_FAILED, LOG_ERR(e));
             err_free(e);
             retry_at_ms = monotonic_ms() + RETRY_MS;
-            pthread_mutex_lock(&controllers->lock);
+            mutex_lock(&controllers->lock);
             controllers->look_again = true;
-            pthread_mutex_unlock(&controllers->lock);
+            mutex_unlock(&controllers->lock);
         }
         arena_reset(arena);
     }
@@ -432,12 +432,8 @@ struct err *controllers_start(struct registry *registry, struct controllers **re
     controllers->registry = registry;
     controllers->last = &controllers->first;
     controllers->look_again = true;
-    pthread_mutex_init(&controllers->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&controllers->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    mutex_init(&controllers->lock, LOCK_CONTROLLERS);
+    condition_init(&controllers->changed);
     struct err *e = registry_subscribe(registry, SLICE_NONE, registry_revision(registry), tell, controllers, &controllers->subscription);
     if (!e) {
         int failed = pthread_create(&controllers->thread, NULL, run, controllers);
@@ -458,12 +454,12 @@ void controllers_stop(struct controllers *controllers)
     if (!controllers)
         return;
     registry_unsubscribe(controllers->subscription);
-    pthread_mutex_lock(&controllers->lock);
+    mutex_lock(&controllers->lock);
     controllers->stopping = true;
-    pthread_cond_signal(&controllers->changed);
-    pthread_mutex_unlock(&controllers->lock);
+    condition_signal(&controllers->changed);
+    mutex_unlock(&controllers->lock);
     pthread_join(controllers->thread, NULL);
-    pthread_mutex_destroy(&controllers->lock);
-    pthread_cond_destroy(&controllers->changed);
+    mutex_deinit(&controllers->lock);
+    condition_deinit(&controllers->changed);
     free(controllers);
 }

@@ -1,4 +1,5 @@
 #include "cluster/apiserver/logs.h"
+#include "base/mutex.h"
 #include "cluster/apiserver/log_reader.h"
 #include "cluster/apiserver/rest.h"
 #include "cluster/apiserver/server_internal.h"
@@ -31,7 +32,7 @@ struct log_follower {
     int inotify, wake;
     pthread_t thread;
     atomic_bool stopping;
-    pthread_mutex_t lock; /* guards the list */
+    struct mutex lock; /* guards the list */
     struct log_follow *follows;
 };
 
@@ -83,9 +84,20 @@ static bool pump(struct log_follow *follow)
     return !atomic_load(&follow->gone) && !(end && (!live || log_reader_is_full(follow->reader)));
 }
 
+static void follows_bury(struct log_follow *follows)
+{
+    while (follows) {
+        struct log_follow *follow = follows;
+        follows = follow->next;
+        http_stream_close(follow->stream);
+        follow_free(follow);
+    }
+}
+
 static bool round_of_all(struct log_follower *follower)
 {
-    pthread_mutex_lock(&follower->lock);
+    struct log_follow *over = NULL;
+    mutex_lock(&follower->lock);
     struct log_follow **at = &follower->follows;
     while (*at) {
         struct log_follow *follow = *at;
@@ -94,11 +106,12 @@ static bool round_of_all(struct log_follower *follower)
             continue;
         }
         *at = follow->next;
-        http_stream_close(follow->stream);
-        follow_free(follow);
+        follow->next = over;
+        over = follow;
     }
     bool any = follower->follows != NULL;
-    pthread_mutex_unlock(&follower->lock);
+    mutex_unlock(&follower->lock);
+    follows_bury(over); /* closing may wait for follow_closed() */
     return any;
 }
 
@@ -128,7 +141,7 @@ static void *follow_all(void *arg)
 struct err *log_follower_start(struct log_follower **ret_follower)
 {
     struct log_follower *follower = xcalloc(1, sizeof(*follower));
-    pthread_mutex_init(&follower->lock, NULL);
+    mutex_init(&follower->lock, LOCK_LOG_FOLLOWER);
     follower->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     follower->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int failed = follower->inotify < 0 || follower->wake < 0 ? errno : pthread_create(&follower->thread, NULL, follow_all, follower);
@@ -151,15 +164,10 @@ void log_follower_stop(struct log_follower *follower)
     atomic_store(&follower->stopping, true);
     wake(follower);
     pthread_join(follower->thread, NULL);
-    while (follower->follows) {
-        struct log_follow *follow = follower->follows;
-        follower->follows = follow->next;
-        http_stream_close(follow->stream);
-        follow_free(follow);
-    }
+    follows_bury(follower->follows);
     close(follower->inotify);
     close(follower->wake);
-    pthread_mutex_destroy(&follower->lock);
+    mutex_deinit(&follower->lock);
     free(follower);
 }
 
@@ -313,11 +321,11 @@ static void hand_over(struct api_call *call, struct log_reader *reader, const st
     follow->attempt = log->attempt;
     /* Watches of one file are shared by the kernel and stay until the file is gone: one wakes everybody, which is cheap. */
     inotify_add_watch(follower->inotify, log->path.ptr, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF);
-    pthread_mutex_lock(&follower->lock);
-    follow->stream = http_detach(call->http, 200, headers, ARRAY_SIZE(headers), follow_closed, follow);
+    follow->stream = http_detach(call->http, 200, headers, ARRAY_SIZE(headers), follow_closed, follow); /* may wait for the client */
+    mutex_lock(&follower->lock);
     follow->next = follower->follows;
     follower->follows = follow;
-    pthread_mutex_unlock(&follower->lock);
+    mutex_unlock(&follower->lock);
     wake(follower);
 }
 

@@ -136,18 +136,18 @@ static void registry_free(struct registry *registry)
     }
     history_clear(registry);
     db_close(registry->db);
-    pthread_mutex_destroy(&registry->lock);
-    pthread_mutex_destroy(&registry->dispatch_lock);
-    pthread_cond_destroy(&registry->published_changed);
+    mutex_deinit(&registry->lock);
+    mutex_deinit(&registry->dispatch_lock);
+    condition_deinit(&registry->published_changed);
     free(registry);
 }
 
 struct err *registry_open(const struct registry_options *options, struct registry **ret_registry)
 {
     struct registry *registry = xcalloc(1, sizeof(*registry));
-    pthread_mutex_init(&registry->lock, NULL);
-    pthread_mutex_init(&registry->dispatch_lock, NULL);
-    pthread_cond_init(&registry->published_changed, NULL);
+    mutex_init(&registry->lock, LOCK_REGISTRY);
+    mutex_init(&registry->dispatch_lock, LOCK_REGISTRY_DISPATCH);
+    condition_init(&registry->published_changed);
     registry->history_max_events = options->history_max_events ? options->history_max_events : 100000;
     registry->history_max_bytes = options->history_max_bytes ? options->history_max_bytes : (size_t)16 << 20;
 
@@ -178,10 +178,10 @@ void registry_close(struct registry *registry)
 {
     if (!registry)
         return;
-    pthread_mutex_lock(&registry->lock);
+    mutex_lock(&registry->lock);
     registry->closing = true;
-    pthread_cond_broadcast(&registry->published_changed);
-    pthread_mutex_unlock(&registry->lock);
+    condition_broadcast(&registry->published_changed);
+    mutex_unlock(&registry->lock);
     pthread_join(registry->dispatcher, NULL);
     registry_free(registry);
 }
@@ -190,9 +190,9 @@ void registry_close(struct registry *registry)
 
 int64_t registry_revision(struct registry *registry)
 {
-    pthread_mutex_lock(&registry->lock);
+    mutex_lock(&registry->lock);
     int64_t revision = registry->published;
-    pthread_mutex_unlock(&registry->lock);
+    mutex_unlock(&registry->lock);
     return revision;
 }
 
@@ -200,7 +200,7 @@ struct err *registry_get(struct registry *registry, struct slice resource, struc
                          struct object **ret_object)
 {
     struct object *object = NULL;
-    pthread_mutex_lock(&registry->lock);
+    mutex_lock(&registry->lock);
     struct shelf *shelf = shelf_find(registry, resource);
     if (shelf) {
         bool found;
@@ -208,7 +208,7 @@ struct err *registry_get(struct registry *registry, struct slice resource, struc
         if (found)
             object = object_ref(shelf->objects[index]);
     }
-    pthread_mutex_unlock(&registry->lock);
+    mutex_unlock(&registry->lock);
     if (!object)
         return status_not_found(kind_of_resource(resource), name);
     *ret_object = object;
@@ -228,7 +228,7 @@ void registry_list(struct registry *registry, struct slice resource, struct slic
 {
     struct object_list list = {0};
     size_t cap = 0;
-    pthread_mutex_lock(&registry->lock);
+    mutex_lock(&registry->lock);
     struct shelf *shelf = shelf_find(registry, resource);
     if (shelf) {
         bool found;
@@ -240,7 +240,7 @@ void registry_list(struct registry *registry, struct slice resource, struct slic
         }
     }
     list.revision = registry->published;
-    pthread_mutex_unlock(&registry->lock);
+    mutex_unlock(&registry->lock);
     *ret_list = list;
 }
 
@@ -248,7 +248,7 @@ void registry_list_owned(struct registry *registry, struct slice uid, struct obj
 {
     struct object_list list = {0};
     size_t cap = 0;
-    pthread_mutex_lock(&registry->lock);
+    mutex_lock(&registry->lock);
     for (size_t s = 0; s < registry->shelf_count; s++) {
         const struct shelf *shelf = &registry->shelves[s];
         for (size_t i = 0; i < shelf->count; i++)
@@ -259,7 +259,7 @@ void registry_list_owned(struct registry *registry, struct slice uid, struct obj
                 }
     }
     list.revision = registry->published;
-    pthread_mutex_unlock(&registry->lock);
+    mutex_unlock(&registry->lock);
     *ret_list = list;
 }
 

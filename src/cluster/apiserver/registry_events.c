@@ -75,7 +75,7 @@ static bool history_copy(struct registry *registry, int64_t after, int64_t until
                          size_t *ret_count)
 {
     size_t count = 0;
-    pthread_mutex_lock(&registry->lock);
+    mutex_lock(&registry->lock);
     bool reachable = after >= registry->history_start || after >= until;
     if (reachable)
         for (size_t i = history_after(registry, after); i < registry->history_count && count < max; i++) {
@@ -88,7 +88,7 @@ static bool history_copy(struct registry *registry, int64_t after, int64_t until
             object_ref(event->object);
             count++;
         }
-    pthread_mutex_unlock(&registry->lock);
+    mutex_unlock(&registry->lock);
     *ret_count = count;
     return reachable;
 }
@@ -117,9 +117,9 @@ struct err *registry_history(struct registry *registry, struct slice resource, i
 
 int64_t registry_history_start(struct registry *registry)
 {
-    pthread_mutex_lock(&registry->lock);
+    mutex_lock(&registry->lock);
     int64_t start = registry->history_start;
-    pthread_mutex_unlock(&registry->lock);
+    mutex_unlock(&registry->lock);
     return start;
 }
 
@@ -129,17 +129,17 @@ void *registry_dispatch(void *arg)
     struct registry_event batch[BATCH];
     int64_t position = registry->dispatched;
     for (;;) {
-        pthread_mutex_lock(&registry->lock);
+        mutex_lock(&registry->lock);
         while (registry->published == position && !registry->closing)
-            pthread_cond_wait(&registry->published_changed, &registry->lock);
+            mutex_wait(&registry->published_changed, &registry->lock);
         bool closing = registry->closing;
         int64_t until = registry->published;
         registry->delivered = position;
-        pthread_mutex_unlock(&registry->lock);
+        mutex_unlock(&registry->lock);
         if (closing)
             return NULL;
 
-        pthread_mutex_lock(&registry->dispatch_lock);
+        mutex_lock(&registry->dispatch_lock);
         size_t count;
         history_copy(registry, position, until, batch, BATCH, &count);
         for (size_t i = 0; i < count; i++) {
@@ -150,14 +150,14 @@ void *registry_dispatch(void *arg)
             event_release(&batch[i]);
         }
         registry->dispatched = position;
-        pthread_mutex_unlock(&registry->dispatch_lock);
+        mutex_unlock(&registry->dispatch_lock);
     }
 }
 
 struct err *registry_subscribe(struct registry *registry, struct slice resource, int64_t after, registry_event_fn fn, void *ctx,
                                struct registry_subscription **ret_subscription)
 {
-    pthread_mutex_lock(&registry->dispatch_lock);
+    mutex_lock(&registry->dispatch_lock);
     struct err *e = NULL;
     if (after < registry->dispatched)
         e = registry_history(registry, resource, after, registry->dispatched, fn, ctx);
@@ -178,7 +178,7 @@ struct err *registry_subscribe(struct registry *registry, struct slice resource,
         registry->subscriptions = subscription;
         *ret_subscription = subscription;
     }
-    pthread_mutex_unlock(&registry->dispatch_lock);
+    mutex_unlock(&registry->dispatch_lock);
     return e;
 }
 
@@ -187,13 +187,13 @@ void registry_unsubscribe(struct registry_subscription *subscription)
     if (!subscription)
         return;
     struct registry *registry = subscription->registry;
-    pthread_mutex_lock(&registry->dispatch_lock);
+    mutex_lock(&registry->dispatch_lock);
     struct registry_subscription **at = &registry->subscriptions;
     while (*at && *at != subscription)
         at = &(*at)->next;
     if (*at)
         *at = subscription->next;
-    pthread_mutex_unlock(&registry->dispatch_lock);
+    mutex_unlock(&registry->dispatch_lock);
     /* An owned copy, const only in the slice. */
     free((void *)(uintptr_t)subscription->resource.ptr);
     free(subscription);
@@ -221,7 +221,7 @@ struct err *registry_list_at(struct registry *registry, struct slice resource, s
 {
     struct shelf past = {0};
     struct err *e = NULL;
-    pthread_mutex_lock(&registry->lock);
+    mutex_lock(&registry->lock);
     if (revision > registry->published) {
         e = err_new(ERR_INVALID, "revision %lld is not there yet", (long long)revision);
     } else if (revision < registry->history_start) {
@@ -235,7 +235,7 @@ struct err *registry_list_at(struct registry *registry, struct slice resource, s
             if (is_listed(history_at(registry, i)->object, resource, namespace_name))
                 undo(&past, history_at(registry, i));
     }
-    pthread_mutex_unlock(&registry->lock);
+    mutex_unlock(&registry->lock);
     if (e)
         return e;
     *ret_list = (struct object_list){.items = past.objects, .count = past.count, .revision = revision};

@@ -1,6 +1,7 @@
 /* registry_internal: shared by object.c, registry.c, registry_write.c and registry_events.c only. */
 #pragma once
 #include "base/db.h"
+#include "base/mutex.h"
 #include "cluster/apiserver/kinds.h"
 #include "cluster/apiserver/registry.h"
 #include <pthread.h>
@@ -37,8 +38,8 @@ struct registry_subscription {
 struct registry {
     struct db *db;
 
-    pthread_mutex_t lock; /* guards everything to the next blank line */
-    pthread_cond_t published_changed;
+    struct mutex lock; /* guards everything to the next blank line */
+    struct condition published_changed;
     int64_t published; /* newest revision that reads see */
     struct shelf shelves[SHELVES_MAX];
     size_t shelf_count;
@@ -49,7 +50,7 @@ struct registry {
     int64_t delivered;     /* the dispatcher has told everything up to here */
     bool closing;
 
-    pthread_mutex_t dispatch_lock; /* guards the rest; taken before lock */
+    struct mutex dispatch_lock; /* guards the rest; taken before lock */
     struct registry_subscription *subscriptions;
     int64_t dispatched;
     pthread_t dispatcher;

@@ -76,9 +76,9 @@ static void publish(struct registry *registry, struct registry_tx *tx)
 {
     if (!tx->staged_count)
         return;
-    pthread_mutex_lock(&registry->lock);
+    mutex_lock(&registry->lock);
     while (registry->published + 1 != tx->staged[0].revision)
-        pthread_cond_wait(&registry->published_changed, &registry->lock);
+        mutex_wait(&registry->published_changed, &registry->lock);
     for (size_t i = 0; i < tx->staged_count; i++) {
         struct registry_event event = tx->staged[i];
         struct shelf *shelf = shelf_make(registry, event.object->resource);
@@ -92,8 +92,8 @@ static void publish(struct registry *registry, struct registry_tx *tx)
         registry->published = event.revision;
     }
     tx->staged_count = 0;
-    pthread_cond_broadcast(&registry->published_changed);
-    pthread_mutex_unlock(&registry->lock);
+    condition_broadcast(&registry->published_changed);
+    mutex_unlock(&registry->lock);
 }
 
 struct err *registry_write(struct registry *registry, registry_tx_fn fn, void *ctx)

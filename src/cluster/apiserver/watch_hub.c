@@ -1,13 +1,13 @@
 #include "cluster/apiserver/watch_hub.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/mutex.h"
 #include "cluster/apiserver/list_options.h"
 #include "cluster/apiserver/table.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     BOOKMARK_EVERY_MS = 60000,
@@ -36,22 +36,22 @@ struct watch_hub {
     struct registry *registry;
     struct registry_subscription *subscription;
 
-    pthread_mutex_t lock; /* guards to the next blank line; held while frames are queued */
+    struct mutex lock; /* guards to the next blank line; held while frames are queued */
     struct watch *watches;
     int64_t seen; /* dispatched to this hub */
 
-    pthread_mutex_t kick_lock; /* never held while calling out: http's closed() takes it */
-    pthread_cond_t kick;
+    struct mutex kick_lock; /* never held while calling out: http's closed() takes it */
+    struct condition kick;
     bool kicked, stopping;
     pthread_t timer;
 };
 
 static void hub_kick(struct watch_hub *hub)
 {
-    pthread_mutex_lock(&hub->kick_lock);
+    mutex_lock(&hub->kick_lock);
     hub->kicked = true;
-    pthread_cond_signal(&hub->kick);
-    pthread_mutex_unlock(&hub->kick_lock);
+    condition_signal(&hub->kick);
+    mutex_unlock(&hub->kick_lock);
 }
 
 /* ---- frames ---- */
@@ -170,11 +170,11 @@ static void watch_tell(void *ctx, const struct registry_event *event)
 static void hub_tell(void *ctx, const struct registry_event *event)
 {
     struct watch_hub *hub = ctx;
-    pthread_mutex_lock(&hub->lock);
+    mutex_lock(&hub->lock);
     hub->seen = event->revision;
     for (struct watch *watch = hub->watches; watch; watch = watch->next)
         watch_tell(watch, event);
-    pthread_mutex_unlock(&hub->lock);
+    mutex_unlock(&hub->lock);
 }
 
 /* ---- the end of watches ---- */
@@ -194,17 +194,29 @@ static void watch_closed(void *owner)
     hub_kick(hub);
 }
 
-/* Under the hub's lock: buries what is over, sends bookmarks; the time of the next thing to do. */
-static int64_t hub_round(struct watch_hub *hub, int64_t now_ms)
+/* Closing a stream may wait for watch_closed(): not under the hub's lock. */
+static void watches_bury(struct watch *watches)
 {
+    while (watches) {
+        struct watch *watch = watches;
+        watches = watch->next;
+        http_stream_close(watch->stream);
+        watch_free(watch);
+    }
+}
+
+/* Under the hub's lock: takes out what is over, sends bookmarks; the time of the next thing to do. */
+static int64_t hub_round(struct watch_hub *hub, int64_t now_ms, struct watch **ret_over)
+{
+    struct watch *over = NULL;
     int64_t next_ms = now_ms + BOOKMARK_EVERY_MS;
     struct watch **at = &hub->watches;
     while (*at) {
         struct watch *watch = *at;
         if (atomic_load(&watch->gone) || watch->broken || now_ms >= watch->ends_at_ms) {
             *at = watch->next;
-            http_stream_close(watch->stream);
-            watch_free(watch);
+            watch->next = over;
+            over = watch;
             continue;
         }
         if (watch->options.bookmarks && now_ms >= watch->bookmark_at_ms) {
@@ -220,6 +232,7 @@ static int64_t hub_round(struct watch_hub *hub, int64_t now_ms)
             next_ms = watch->bookmark_at_ms;
         at = &watch->next;
     }
+    *ret_over = over;
     return next_ms;
 }
 
@@ -227,18 +240,19 @@ static void *hub_timer(void *arg)
 {
     struct watch_hub *hub = arg;
     for (;;) {
-        pthread_mutex_lock(&hub->lock);
-        int64_t next_ms = hub_round(hub, monotonic_ms());
-        pthread_mutex_unlock(&hub->lock);
+        mutex_lock(&hub->lock);
+        struct watch *over;
+        int64_t next_ms = hub_round(hub, monotonic_ms(), &over);
+        mutex_unlock(&hub->lock);
+        watches_bury(over);
 
-        pthread_mutex_lock(&hub->kick_lock);
-        struct timespec until = {.tv_sec = next_ms / 1000, .tv_nsec = next_ms % 1000 * 1000000};
+        mutex_lock(&hub->kick_lock);
         while (!hub->kicked && !hub->stopping)
-            if (pthread_cond_timedwait(&hub->kick, &hub->kick_lock, &until))
+            if (!mutex_wait_until(&hub->kick, &hub->kick_lock, next_ms))
                 break;
         hub->kicked = false;
         bool stopping = hub->stopping;
-        pthread_mutex_unlock(&hub->kick_lock);
+        mutex_unlock(&hub->kick_lock);
         if (stopping)
             return NULL;
     }
@@ -321,14 +335,15 @@ struct err *watch_serve(struct watch_hub *hub, struct api_call *call)
         {S_INIT("Cache-Control"), S_INIT("no-cache, private")},
         {S_INIT("Content-Type"), S_INIT("application/json")},
     };
-    pthread_mutex_lock(&hub->lock);
+    /* Sends the head, which waits for a client that does not read: not under the lock. watch_closed() cannot come before the handler is over. */
     watch->stream = http_detach(call->http, 200, headers, ARRAY_SIZE(headers), watch_closed, watch);
+    mutex_lock(&hub->lock);
     bool goes_on = watch_begin(watch);
     if (!goes_on)
         watch->ends_at_ms = now_ms;
     watch->next = hub->watches;
     hub->watches = watch;
-    pthread_mutex_unlock(&hub->lock);
+    mutex_unlock(&hub->lock);
     hub_kick(hub);
     return NULL;
 }
@@ -339,13 +354,9 @@ struct err *watch_hub_start(struct registry *registry, struct watch_hub **ret_hu
 {
     struct watch_hub *hub = xcalloc(1, sizeof(*hub));
     hub->registry = registry;
-    pthread_mutex_init(&hub->lock, NULL);
-    pthread_mutex_init(&hub->kick_lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&hub->kick, &attributes);
-    pthread_condattr_destroy(&attributes);
+    mutex_init(&hub->lock, LOCK_WATCH_HUB);
+    mutex_init(&hub->kick_lock, LOCK_WATCH_HUB_KICK);
+    condition_init(&hub->kick);
     hub->seen = registry_revision(registry);
     struct err *e = registry_subscribe(registry, SLICE_NONE, hub->seen, hub_tell, hub, &hub->subscription);
     if (!e) {
@@ -367,19 +378,14 @@ void watch_hub_stop(struct watch_hub *hub)
     if (!hub)
         return;
     registry_unsubscribe(hub->subscription);
-    pthread_mutex_lock(&hub->kick_lock);
+    mutex_lock(&hub->kick_lock);
     hub->stopping = true;
-    pthread_cond_signal(&hub->kick);
-    pthread_mutex_unlock(&hub->kick_lock);
+    condition_signal(&hub->kick);
+    mutex_unlock(&hub->kick_lock);
     pthread_join(hub->timer, NULL);
-    while (hub->watches) {
-        struct watch *watch = hub->watches;
-        hub->watches = watch->next;
-        http_stream_close(watch->stream);
-        watch_free(watch);
-    }
-    pthread_mutex_destroy(&hub->lock);
-    pthread_mutex_destroy(&hub->kick_lock);
-    pthread_cond_destroy(&hub->kick);
+    watches_bury(hub->watches);
+    mutex_deinit(&hub->lock);
+    mutex_deinit(&hub->kick_lock);
+    condition_deinit(&hub->kick);
     free(hub);
 }

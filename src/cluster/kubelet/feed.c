@@ -1,9 +1,9 @@
 #include "cluster/kubelet/feed.h"
 
 #include "base/arena.h"
+#include "base/mutex.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #define FEED_RESOURCES_MAX 8
 
 struct feed {
-    pthread_mutex_t lock; /* guards items, count, cap */
+    struct mutex lock; /* guards items, count, cap */
     struct feed_item *items;
     size_t count, cap;
     int wake_fd;
@@ -28,13 +28,13 @@ void feed_poke(struct feed *feed)
 
 static void append(struct feed *feed, enum registry_event_type type, struct object *object)
 {
-    pthread_mutex_lock(&feed->lock);
+    mutex_lock(&feed->lock);
     if (feed->count == feed->cap) {
         feed->cap = feed->cap ? feed->cap * 2 : 64;
         feed->items = xrealloc(feed->items, feed->cap * sizeof(*feed->items));
     }
     feed->items[feed->count++] = (struct feed_item){type, object_ref(object)};
-    pthread_mutex_unlock(&feed->lock);
+    mutex_unlock(&feed->lock);
 }
 
 static void on_event(void *ctx, const struct registry_event *event)
@@ -69,7 +69,7 @@ static struct err *follow(struct feed *feed, struct registry *registry, struct s
 struct err *feed_open(struct registry *registry, const struct slice *resources, size_t resource_count, struct feed **ret_feed)
 {
     struct feed *feed = xcalloc(1, sizeof(*feed));
-    pthread_mutex_init(&feed->lock, NULL);
+    mutex_init(&feed->lock, LOCK_KUBELET_FEED);
     feed->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct err *e = feed->wake_fd < 0 ? err_errno(errno, "eventfd") : NULL;
     for (size_t i = 0; i < resource_count && i < FEED_RESOURCES_MAX && !e; i++)
@@ -92,11 +92,11 @@ struct feed_item *feed_take(struct feed *feed, size_t *ret_count)
     uint64_t value;
     ssize_t n = read(feed->wake_fd, &value, sizeof(value));
     (void)n;
-    pthread_mutex_lock(&feed->lock);
+    mutex_lock(&feed->lock);
     struct feed_item *items = STEAL(feed->items);
     *ret_count = feed->count;
     feed->count = feed->cap = 0;
-    pthread_mutex_unlock(&feed->lock);
+    mutex_unlock(&feed->lock);
     return items;
 }
 
@@ -116,6 +116,6 @@ void feed_close(struct feed *feed)
     feed_items_free(feed->items, feed->count);
     if (feed->wake_fd >= 0)
         close(feed->wake_fd);
-    pthread_mutex_destroy(&feed->lock);
+    mutex_deinit(&feed->lock);
     free(feed);
 }

@@ -272,10 +272,10 @@ static void report_killed(struct kubelet *k)
         if (r->stage == POD_STARTED)
             return;
     }
-    pthread_mutex_lock(&k->lock);
+    mutex_lock(&k->lock);
     k->killed = true;
-    pthread_cond_broadcast(&k->killed_cond);
-    pthread_mutex_unlock(&k->lock);
+    condition_broadcast(&k->killed_cond);
+    mutex_unlock(&k->lock);
 }
 
 static void *run(void *arg)
@@ -347,8 +347,8 @@ static void free_all(struct kubelet *k)
     feed_close(k->feed);
     fd_closep(&k->inotify_fd);
     fd_closep(&k->epoll_fd);
-    pthread_mutex_destroy(&k->lock);
-    pthread_cond_destroy(&k->killed_cond);
+    mutex_deinit(&k->lock);
+    condition_deinit(&k->killed_cond);
     arena_free(k->arena);
     free(k);
 }
@@ -358,12 +358,8 @@ struct err *kubelet_start(const struct kubelet_options *options, struct kubelet 
     struct kubelet *k = xcalloc(1, sizeof(*k));
     k->arena = arena_new();
     k->inotify_fd = k->epoll_fd = -1;
-    pthread_mutex_init(&k->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&k->killed_cond, &attributes);
-    pthread_condattr_destroy(&attributes);
+    mutex_init(&k->lock, LOCK_KUBELET);
+    condition_init(&k->killed_cond);
     copy_options(k, options);
     address_pool_init(&k->addresses, options->network);
     struct err *e = open_all(k);
@@ -379,13 +375,11 @@ void kubelet_kill_all(struct kubelet *k)
 {
     atomic_store(&k->killing, true);
     feed_poke(k->feed);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += KILL_ALL_MS / 1000;
-    pthread_mutex_lock(&k->lock);
-    while (!k->killed && pthread_cond_timedwait(&k->killed_cond, &k->lock, &until) == 0)
+    int64_t until_ms = monotonic_ms() + KILL_ALL_MS;
+    mutex_lock(&k->lock);
+    while (!k->killed && mutex_wait_until(&k->killed_cond, &k->lock, until_ms))
         ;
-    pthread_mutex_unlock(&k->lock);
+    mutex_unlock(&k->lock);
     atomic_store(&k->stopping, true); /* the thread has the records: it must be out of the way */
     feed_poke(k->feed);
     pthread_join(k->thread, NULL);

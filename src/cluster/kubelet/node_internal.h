@@ -1,6 +1,7 @@
 /* node_internal: what node.c (the thread), pod_start.c (from Pod to process) and pod_follow.c (from process to status) share.
  * All of it belongs to the kubelet's thread. */
 #pragma once
+#include "base/mutex.h"
 #include "cluster/kubelet/address.h"
 #include "cluster/kubelet/feed.h"
 #include "cluster/kubelet/node.h"
@@ -48,8 +49,8 @@ struct kubelet {
     int64_t heartbeat_at_ms;
     pthread_t thread;
     atomic_bool stopping, killing;
-    pthread_mutex_t lock;       /* guards killed */
-    pthread_cond_t killed_cond;
+    struct mutex lock;       /* guards killed */
+    struct condition killed_cond;
     bool killed;
 };
 

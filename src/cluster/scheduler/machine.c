@@ -2,9 +2,9 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +26,7 @@ struct machine_waiter {
 };
 
 struct machine {
-    pthread_mutex_t lock; /* guards everything below but the sizes, which do not change */
+    struct mutex lock; /* guards everything below but the sizes, which do not change */
     struct machine_amount capacity, allocatable;
     struct machine_amount used;
     struct reservation *buckets[BUCKETS];
@@ -36,7 +36,7 @@ struct machine {
 struct machine *machine_new_sized(int64_t allocatable_cpu_millis, int64_t capacity_memory_bytes)
 {
     struct machine *machine = xcalloc(1, sizeof(*machine));
-    pthread_mutex_init(&machine->lock, NULL);
+    mutex_init(&machine->lock, LOCK_MACHINE);
     int64_t memory = capacity_memory_bytes - RESERVED_FOR_SYSTEM;
     machine->capacity = (struct machine_amount){allocatable_cpu_millis, capacity_memory_bytes};
     machine->allocatable = (struct machine_amount){allocatable_cpu_millis, memory > 0 ? memory : 0};
@@ -82,7 +82,7 @@ void machine_free(struct machine *machine)
         next = w->next;
         free(w);
     }
-    pthread_mutex_destroy(&machine->lock);
+    mutex_deinit(&machine->lock);
     free(machine);
 }
 
@@ -104,9 +104,9 @@ static struct machine_amount free_locked(const struct machine *machine)
 
 struct machine_amount machine_free_now(struct machine *machine)
 {
-    pthread_mutex_lock(&machine->lock);
+    mutex_lock(&machine->lock);
     struct machine_amount amount = free_locked(machine);
-    pthread_mutex_unlock(&machine->lock);
+    mutex_unlock(&machine->lock);
     return amount;
 }
 
@@ -120,7 +120,7 @@ static struct reservation **find(struct machine *machine, struct slice uid)
 
 static bool reserve(struct machine *machine, struct slice pod_uid, struct machine_amount amount, bool anyway)
 {
-    pthread_mutex_lock(&machine->lock);
+    mutex_lock(&machine->lock);
     struct reservation **at = find(machine, pod_uid);
     struct machine_amount room = free_locked(machine);
     bool there = *at != NULL;
@@ -136,7 +136,7 @@ static bool reserve(struct machine *machine, struct slice pod_uid, struct machin
         machine->used.cpu_millis += amount.cpu_millis;
         machine->used.memory_bytes += amount.memory_bytes;
     }
-    pthread_mutex_unlock(&machine->lock);
+    mutex_unlock(&machine->lock);
     return there || fits;
 }
 
@@ -152,7 +152,7 @@ void machine_reserve_anyway(struct machine *machine, struct slice pod_uid, struc
 
 void machine_release(struct machine *machine, struct slice pod_uid)
 {
-    pthread_mutex_lock(&machine->lock);
+    mutex_lock(&machine->lock);
     struct reservation **at = find(machine, pod_uid), *r = *at;
     if (r) {
         *at = r->next;
@@ -162,7 +162,7 @@ void machine_release(struct machine *machine, struct slice pod_uid)
         for (struct machine_waiter *w = machine->waiters; w; w = w->next)
             w->wake(w->ctx);
     }
-    pthread_mutex_unlock(&machine->lock);
+    mutex_unlock(&machine->lock);
     if (r)
         free(r->uid);
     free(r);
@@ -173,10 +173,10 @@ struct machine_waiter *machine_wait(struct machine *machine, void (*wake)(void *
     struct machine_waiter *waiter = xcalloc(1, sizeof(*waiter));
     waiter->wake = wake;
     waiter->ctx = ctx;
-    pthread_mutex_lock(&machine->lock);
+    mutex_lock(&machine->lock);
     waiter->next = machine->waiters;
     machine->waiters = waiter;
-    pthread_mutex_unlock(&machine->lock);
+    mutex_unlock(&machine->lock);
     return waiter;
 }
 
@@ -184,12 +184,12 @@ void machine_unwait(struct machine *machine, struct machine_waiter *waiter)
 {
     if (!waiter)
         return;
-    pthread_mutex_lock(&machine->lock);
+    mutex_lock(&machine->lock);
     struct machine_waiter **at = &machine->waiters;
     while (*at && *at != waiter)
         at = &(*at)->next;
     if (*at)
         *at = waiter->next;
-    pthread_mutex_unlock(&machine->lock);
+    mutex_unlock(&machine->lock);
     free(waiter);
 }
