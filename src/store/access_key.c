@@ -16,6 +16,7 @@ static struct access_key read_row(struct db_stmt *stmt, struct arena *arena)
         .principal_arn = db_col_text(stmt, 3, arena),
         .user_id = db_col_text(stmt, 4, arena),
         .job_run_id = db_col_text(stmt, 5, arena),
+        .expires_at.ms = db_col_i64(stmt, 6),
     };
 }
 
@@ -29,7 +30,7 @@ static struct err *get(struct db_tx *tx, void *arg)
     struct call *c = arg;
     struct db_stmt *stmt;
     bool row;
-    TRY(db_prepare(tx, "SELECT " COLUMNS " FROM access_key WHERE access_key_id = ?", &stmt));
+    TRY(db_prepare(tx, "SELECT " COLUMNS ", expires_at FROM access_key WHERE access_key_id = ?", &stmt));
     db_bind_text(stmt, 1, c->key.access_key_id);
     TRY(db_step(stmt, &row));
     if (!row)
@@ -51,7 +52,7 @@ static struct err *ensure(struct db_tx *tx, void *arg)
     struct call *c = arg;
     struct db_stmt *stmt;
     bool row;
-    TRY(db_prepare(tx, "SELECT " COLUMNS " FROM access_key WHERE job_run_id = ?", &stmt));
+    TRY(db_prepare(tx, "SELECT " COLUMNS ", expires_at FROM access_key WHERE job_run_id = ?", &stmt));
     db_bind_text(stmt, 1, c->key.job_run_id);
     TRY(db_step(stmt, &row));
     if (row) {

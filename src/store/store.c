@@ -40,6 +40,8 @@ static const char *const MIGRATIONS[] = {
     "  access_key_id TEXT PRIMARY KEY, secret TEXT NOT NULL, session_token TEXT, principal_arn TEXT NOT NULL, user_id TEXT NOT NULL,"
     "  job_run_id TEXT UNIQUE, created_at INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID",
+    /* 2 */
+    "ALTER TABLE access_key ADD COLUMN expires_at INTEGER",
 };
 
 struct err *store_open(const char *path, struct store **ret_store)
