@@ -77,6 +77,8 @@ struct err *tls_context_new(const struct tls_context_options *options, struct tl
     /* RELEASE_BUFFERS: an idle connection gives its 34 KiB back. */
     SSL_CTX_set_mode(ctx,
                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets cost us no memory */
+    SSL_CTX_set_num_tickets(ctx, 1);
     SSL_CTX_set_alpn_select_cb(ctx, alpn_choose, NULL);
     static const unsigned char id[] = "ember";
     SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);

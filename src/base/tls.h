@@ -14,6 +14,7 @@ struct tls_context_options {
 
 /* ERR_NOT_FOUND / ERR_INVALID: a file is missing or is not what it should be (message names it). */
 struct err *tls_context_new(const struct tls_context_options *options, struct tls_context **ret_context) NODISCARD;
+/* Sessions that were made of it go on. */
 void tls_context_free(struct tls_context *context);
 
 /* Server side of a connection on fd (non-blocking; not closed by tls_session_free). */

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +23,11 @@ static enum io_result io_from_tls(enum tls_result result)
         break;
     }
     return IO_BROKEN;
+}
+
+enum io_result connection_handshake(struct connection *connection)
+{
+    return io_from_tls(tls_handshake(connection->tls));
 }
 
 enum io_result connection_recv(struct connection *connection, void *buf, size_t cap, size_t *ret_len)
@@ -65,29 +71,35 @@ static struct err *connection_gone(void)
     return err_new(ERR_UNAVAILABLE, "the client closed the connection");
 }
 
-static struct err *connection_wait(struct connection *connection, enum io_result what, int timeout_ms)
+/* The waiter ends the wait of a client that is too slow (slow.c) by shutting its socket down: so there is one clock. */
+static struct err *connection_wait(struct connection *connection, enum io_result what, int64_t deadline_ms)
 {
     thread_may_block("a wait for a client");
     struct pollfd entry = {.fd = connection->fd, .events = what == IO_WAIT_READ ? POLLIN : POLLOUT};
-    server_worker_waits(connection->server);
-    int64_t deadline_ms = monotonic_ms() + timeout_ms;
+    server_wait_begin(connection, what, deadline_ms);
     int n;
-    do {
-        int64_t left_ms = deadline_ms - monotonic_ms();
-        n = poll(&entry, 1, left_ms > 0 ? (int)left_ms : 0);
-    } while (n < 0 && errno == EINTR);
-    server_worker_goes_on(connection->server);
-    if (n == 0)
-        return err_new(ERR_UNAVAILABLE, "the client was too slow");
-    return n < 0 ? err_errno(errno, "while waiting for a client") : NULL;
+    do
+        n = poll(&entry, 1, -1);
+    while (n < 0 && errno == EINTR);
+    struct err *e = n < 0 ? err_errno(errno, "while waiting for a client") : NULL;
+    if (!server_wait_end(connection) && !e)
+        e = err_new(ERR_UNAVAILABLE, "the client was too slow");
+    return e;
 }
 
-struct err *connection_read(struct connection *connection, void *buf, size_t cap, int timeout_ms, size_t *ret_len)
+static void connection_moved(struct connection *connection, uint64_t bytes)
+{
+    int64_t credit_us = bytes > 1000 * 1000 * 1000 ? INT64_MAX : (int64_t)(bytes * 1000000 / SLOW_BYTES_PER_S);
+    connection->behind_us = credit_us < connection->behind_us ? connection->behind_us - credit_us : 0;
+}
+
+struct err *connection_read(struct connection *connection, void *buf, size_t cap, int64_t deadline_ms, size_t *ret_len)
 {
     for (;;) {
         enum io_result result = connection_recv(connection, buf, cap, ret_len);
         switch (result) {
         case IO_OK:
+            connection_moved(connection, *ret_len);
             return NULL;
         case IO_EOF:
             *ret_len = 0;
@@ -96,7 +108,7 @@ struct err *connection_read(struct connection *connection, void *buf, size_t cap
             return connection_gone();
         case IO_WAIT_READ:
         case IO_WAIT_WRITE:
-            TRY(connection_wait(connection, result, timeout_ms));
+            TRY(connection_wait(connection, result, deadline_ms));
             break;
         }
     }
@@ -109,6 +121,7 @@ struct err *connection_write(struct connection *connection, struct slice data)
         enum io_result result = connection_send(connection, data.ptr, data.len, &sent);
         switch (result) {
         case IO_OK:
+            connection_moved(connection, sent);
             data = slice_from(data, sent);
             break;
         case IO_EOF:
@@ -116,7 +129,7 @@ struct err *connection_write(struct connection *connection, struct slice data)
             return connection_gone();
         case IO_WAIT_READ:
         case IO_WAIT_WRITE:
-            TRY(connection_wait(connection, result, WRITE_TIMEOUT_MS));
+            TRY(connection_wait(connection, result, 0));
             break;
         }
     }
@@ -147,11 +160,12 @@ struct err *connection_send_file(struct connection *connection, int fd, int64_t 
     while (length > 0) {
         ssize_t n = sendfile(connection->fd, fd, &at, length < (1 << 30) ? (size_t)length : 1u << 30);
         if (n > 0) {
+            connection_moved(connection, (uint64_t)n);
             length -= n;
         } else if (n == 0) {
             return err_new(ERR_INTERNAL, "a file to send is shorter than expected");
         } else if (errno == EAGAIN) {
-            TRY(connection_wait(connection, IO_WAIT_WRITE, WRITE_TIMEOUT_MS));
+            TRY(connection_wait(connection, IO_WAIT_WRITE, 0));
         } else if (errno == EINVAL || errno == ENOSYS) {
             return copy_file(connection, fd, at, length); /* a file that cannot be mapped */
         } else if (errno != EINTR) {
@@ -161,13 +175,13 @@ struct err *connection_send_file(struct connection *connection, int fd, int64_t 
     return NULL;
 }
 
-struct slice connection_peer_text(const struct connection *connection, struct arena *arena)
+void connection_name_peer(const struct connection *connection, struct http_request *request)
 {
     char text[INET6_ADDRSTRLEN] = "";
-    if (connection->peer.any.sa_family == AF_INET6) {
-        inet_ntop(AF_INET6, &connection->peer.v6.sin6_addr, text, sizeof(text));
-        return slice_fmt(arena, "[%s]:%u", text, ntohs(connection->peer.v6.sin6_port));
-    }
-    inet_ntop(AF_INET, &connection->peer.v4.sin_addr, text, sizeof(text));
-    return slice_fmt(arena, "%s:%u", text, ntohs(connection->peer.v4.sin_port));
+    bool v6 = connection->peer.any.sa_family == AF_INET6;
+    inet_ntop(v6 ? AF_INET6 : AF_INET,
+              v6 ? (const void *)&connection->peer.v6.sin6_addr : (const void *)&connection->peer.v4.sin_addr, text, sizeof(text));
+    unsigned port = ntohs(v6 ? connection->peer.v6.sin6_port : connection->peer.v4.sin_port);
+    request->peer_address = slice_fmt(request->arena, v6 ? "[%s]:%u" : "%s:%u", text, port);
+    request->remote_address = slice_sub(request->peer_address, v6 ? 1 : 0, strlen(text));
 }

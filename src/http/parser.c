@@ -16,6 +16,11 @@ static bool is_token_char(char c)
     return c != '\0' && strchr("!#$%&'*+-.^_`|~", c);
 }
 
+static bool is_control(char c)
+{
+    return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
 static bool is_token(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -159,7 +164,7 @@ static int parse_header_line(struct slice line, struct http_header *ret_header, 
         REFUSE(400, "a header's name has a byte that no name may have");
     struct slice value = trim_blanks(slice_of(line.ptr + colon + 1, line.len - (size_t)colon - 1));
     for (size_t i = 0; i < value.len; i++)
-        if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7f)
+        if (is_control(value.ptr[i]))
             REFUSE(400, "a header's value has a control byte");
     *ret_header = (struct http_header){.name = name, .value = value};
     return 0;
@@ -319,7 +324,7 @@ static int chunk_byte(struct http_chunks *chunks, char c)
     case CHUNK_EXTENSION:
         if (++chunks->ignored > CHUNK_IGNORED_MAX)
             return CHUNKS_FAILED;
-        return c == '\r' ? CHUNK_SIZE_LF : (unsigned char)c < 0x20 && c != '\t' ? CHUNKS_FAILED : CHUNK_EXTENSION;
+        return c == '\r' ? CHUNK_SIZE_LF : is_control(c) ? CHUNKS_FAILED : CHUNK_EXTENSION;
     case CHUNK_SIZE_LF:
         if (c != '\n')
             return CHUNKS_FAILED;
@@ -332,10 +337,13 @@ static int chunk_byte(struct http_chunks *chunks, char c)
         return c == '\n' ? CHUNK_SIZE : CHUNKS_FAILED;
     case TRAILER:
         if (c == '\r')
-            return TRAILER_LF;
-        chunks->line_bytes++;
-        if (++chunks->ignored > CHUNK_IGNORED_MAX || ((unsigned char)c < 0x20 && c != '\t'))
+            return chunks->line_bytes && !chunks->named ? CHUNKS_FAILED : TRAILER_LF;
+        if (++chunks->ignored > CHUNK_IGNORED_MAX || is_control(c) || (!chunks->named && c != ':' && !is_token_char(c)))
             return CHUNKS_FAILED;
+        if (c == ':' && !chunks->line_bytes)
+            return CHUNKS_FAILED;
+        chunks->named = chunks->named || c == ':';
+        chunks->line_bytes++;
         return TRAILER;
     case TRAILER_LF:
         if (c != '\n')
@@ -343,6 +351,7 @@ static int chunk_byte(struct http_chunks *chunks, char c)
         if (!chunks->line_bytes)
             return CHUNKS_ENDED;
         chunks->line_bytes = 0;
+        chunks->named = false;
         return TRAILER;
     }
     return CHUNKS_FAILED;

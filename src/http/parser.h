@@ -34,13 +34,14 @@ struct http_head {
 /* 0, or the status to answer with: 400, 414, 417, 431, 505; *ret_why says what was wrong, always set then. */
 int http_head_parse(struct arena *arena, struct slice bytes, struct http_head *ret_head, const char **ret_why);
 
-/* Body framing of "Transfer-Encoding: chunked". Starts zeroed. Trailers are checked and dropped. */
+/* Body framing of "Transfer-Encoding: chunked". Starts zeroed. Trailers are checked (name, colon, value) and dropped. */
 struct http_chunks {
     int state;
     uint64_t left;       /* of the chunk's data */
     unsigned digits;     /* of the size */
     size_t ignored;      /* bytes of extensions and trailers so far */
     unsigned line_bytes; /* of this trailer line */
+    bool named;          /* its colon was there */
 };
 enum http_chunks_result { HTTP_CHUNKS_MORE, HTTP_CHUNKS_DATA, HTTP_CHUNKS_END, HTTP_CHUNKS_BROKEN };
 /* Eats bytes from the front: *ret_used of them. DATA: *ret_data are some body bytes (inside the given ones). MORE: all

@@ -14,7 +14,7 @@ static struct err *body_fail(struct exchange *exchange, struct err *e)
 }
 
 /* Bytes of the body as they are on the wire: what the waiter had read already, then the socket. */
-static struct err *body_read_wire(struct http_request *request, void *buf, size_t cap, int timeout_ms, size_t *ret_len)
+static struct err *body_read_wire(struct http_request *request, void *buf, size_t cap, int64_t deadline_ms, size_t *ret_len)
 {
     struct connection *connection = request_connection(request);
     if (connection->in.len) {
@@ -29,25 +29,26 @@ static struct err *body_read_wire(struct http_request *request, void *buf, size_
         exchange->continue_due = false;
         TRY(connection_write(connection, S("HTTP/1.1 100 Continue\r\n\r\n")));
     }
-    TRY(connection_read(connection, buf, cap, timeout_ms, ret_len));
+    TRY(connection_read(connection, buf, cap, deadline_ms, ret_len));
     if (!*ret_len)
         return err_new(ERR_INVALID, "the request ended before its body was complete");
     return NULL;
 }
 
-static struct err *body_read_counted(struct http_request *request, void *buf, size_t cap, int timeout_ms,
+static struct err *body_read_counted(struct http_request *request, void *buf, size_t cap, int64_t deadline_ms,
                                      size_t *ret_len)
 {
     struct exchange *exchange = &request_connection(request)->exchange;
     if (cap > (uint64_t)exchange->body_left)
         cap = (size_t)exchange->body_left;
-    TRY(body_read_wire(request, buf, cap, timeout_ms, ret_len));
+    TRY(body_read_wire(request, buf, cap, deadline_ms, ret_len));
+    request->bytes_in += *ret_len;
     exchange->body_left -= (int64_t)*ret_len;
     exchange->body_done = exchange->body_left == 0;
     return NULL;
 }
 
-static struct err *body_read_chunked(struct http_request *request, char *buf, size_t cap, int timeout_ms,
+static struct err *body_read_chunked(struct http_request *request, char *buf, size_t cap, int64_t deadline_ms,
                                      size_t *ret_len)
 {
     struct connection *connection = request_connection(request);
@@ -56,7 +57,7 @@ static struct err *body_read_chunked(struct http_request *request, char *buf, si
         if (!connection->in.len) {
             char wire[READ_BYTES];
             size_t n;
-            TRY(body_read_wire(request, wire, sizeof(wire), timeout_ms, &n));
+            TRY(body_read_wire(request, wire, sizeof(wire), deadline_ms, &n));
             strbuf_append_bytes(&connection->in, wire, n);
         }
         size_t len = 0, at = 0;
@@ -75,6 +76,7 @@ static struct err *body_read_chunked(struct http_request *request, char *buf, si
             exchange->body_done = result == HTTP_CHUNKS_END;
         }
         strbuf_consume(&connection->in, at);
+        request->bytes_in += at;
         if (len || exchange->body_done) {
             *ret_len = len;
             return NULL;
@@ -82,7 +84,7 @@ static struct err *body_read_chunked(struct http_request *request, char *buf, si
     }
 }
 
-static struct err *body_read(struct http_request *request, void *buf, size_t cap, int timeout_ms, size_t *ret_len)
+static struct err *body_read(struct http_request *request, void *buf, size_t cap, int64_t deadline_ms, size_t *ret_len)
 {
     struct exchange *exchange = &request_connection(request)->exchange;
     if (exchange->body_done || !cap) {
@@ -92,8 +94,8 @@ static struct err *body_read(struct http_request *request, void *buf, size_t cap
     if (exchange->broken || exchange->body_failed)
         return err_new(ERR_UNAVAILABLE, "the request's body cannot be read any further");
     size_t len = 0;
-    struct err *e = request->chunked ? body_read_chunked(request, buf, cap, timeout_ms, &len)
-                                     : body_read_counted(request, buf, cap, timeout_ms, &len);
+    struct err *e = request->chunked ? body_read_chunked(request, buf, cap, deadline_ms, &len)
+                                     : body_read_counted(request, buf, cap, deadline_ms, &len);
     if (e)
         return body_fail(exchange, e);
     *ret_len = len;
@@ -102,7 +104,7 @@ static struct err *body_read(struct http_request *request, void *buf, size_t cap
 
 struct err *http_body_read(struct http_request *request, void *buf, size_t cap, size_t *ret_len)
 {
-    return body_read(request, buf, cap, BODY_IDLE_TIMEOUT_MS, ret_len);
+    return body_read(request, buf, cap, 0, ret_len);
 }
 
 struct err *http_body_read_all(struct http_request *request, size_t max_bytes, struct slice *ret_body)
@@ -133,13 +135,12 @@ bool request_drain_body(struct http_request *request)
     if (exchange->continue_due)
         return exchange->body_done;
     size_t drained = 0;
-    int64_t deadline_ms = monotonic_ms() + DRAIN_TIMEOUT_MS;
+    int64_t deadline_ms = server_now_ms(request_connection(request)->server) + DRAIN_TIMEOUT_MS;
     while (!exchange->body_done && drained <= DRAIN_MAX_BYTES) {
         char buf[READ_BYTES];
         size_t n;
-        int64_t left_ms = deadline_ms - monotonic_ms();
-        struct err *e = left_ms > 0 ? body_read(request, buf, sizeof(buf), (int)left_ms, &n) : NULL;
-        if (e || left_ms <= 0) {
+        struct err *e = body_read(request, buf, sizeof(buf), deadline_ms, &n);
+        if (e) {
             err_free(e);
             return false;
         }
@@ -180,6 +181,38 @@ static void request_fill(struct http_request *request, struct connection *connec
         request->client_common_name = request->client_organizations = SLICE_NONE;
 }
 
+/* What comes within LINGER_MS, once, into connection->in; false: nothing, or the end, which others see too. */
+static bool read_lingering(struct connection *connection)
+{
+    struct pollfd entry = {.fd = connection->fd, .events = POLLIN};
+    char buf[READ_BYTES];
+    size_t n;
+    bool has_pending = connection->tls && tls_pending(connection->tls);
+    if ((!has_pending && poll(&entry, 1, LINGER_MS) <= 0) || connection_recv(connection, buf, sizeof(buf), &n) != IO_OK)
+        return false;
+    strbuf_append_bytes(&connection->in, buf, n);
+    return true;
+}
+
+/* A small body that comes slowly costs no worker: the waiter gathers it behind its head, and the request begins anew when it is whole.
+ * Usually it is there already, or a moment later. Not when the client waits for a word from us first. */
+static bool body_is_for_the_waiter(struct connection *connection, const struct http_head *head, size_t head_len)
+{
+    bool again = connection->body_wanted != 0; /* whole now, or the client ended it */
+    connection->body_wanted = 0;
+    if (again || head->content_length <= 0 || head->content_length > SMALL_BODY_MAX_BYTES)
+        return false;
+    size_t wanted = head_len + (size_t)head->content_length;
+    if (head->expect_continue && connection->in.len == head_len)
+        return false;
+    for (int round = 0; round < 4 && connection->in.len < wanted; round++)
+        if (!read_lingering(connection))
+            break;
+    if (connection->in.len < wanted)
+        connection->body_wanted = wanted;
+    return connection->body_wanted != 0;
+}
+
 static void request_serve(struct http_request *request, struct slice head_bytes)
 {
     struct connection *connection = request_connection(request);
@@ -188,11 +221,17 @@ static void request_serve(struct http_request *request, struct slice head_bytes)
     const char *why;
     int status = http_head_parse(request->arena, head_bytes, &head, &why);
     if (status) {
+        strbuf_consume(&connection->in, head_bytes.len);
+        server_count(&connection->server->totals.refused_malformed);
         respond_refusal(request, status, why);
         return;
     }
+    if (body_is_for_the_waiter(connection, &head, head_bytes.len))
+        return;
+    strbuf_consume(&connection->in, head_bytes.len);
     exchange_begin(connection, &head);
     request_fill(request, connection, &head);
+    server_count(&connection->server->totals.requests);
     connection->server->options.handler(request, connection->server->options.ctx);
     if (connection->stream)
         return;
@@ -208,6 +247,8 @@ static enum connection_after request_after(struct http_request *request)
 {
     struct connection *connection = request_connection(request);
     struct exchange *exchange = &connection->exchange;
+    if (connection->body_wanted)
+        return AFTER_BODY;
     if (connection->stream)
         return AFTER_STREAM;
     if (exchange->broken)
@@ -217,43 +258,56 @@ static enum connection_after request_after(struct http_request *request)
     return AFTER_KEEP;
 }
 
+static const char *refusal_words(int status)
+{
+    return status == 408 ? "the request did not arrive in time" : "the head is malformed or too large";
+}
+
 void request_run(struct connection *connection)
 {
+    struct server_totals *totals = &connection->server->totals;
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct http_request request = {.arena = arena,
                                    .content_length = -1,
                                    .tls = connection->tls != NULL,
-                                   .peer_address = connection_peer_text(connection, arena),
+                                   .started_us = monotonic_us(),
+                                   .bytes_in = connection->head_len,
                                    .connection = connection};
+    connection_name_peer(connection, &request);
+    request.head_only = slice_starts_with(strbuf_slice(&connection->in), S("HEAD ")); /* known before the head is, for refusals */
     connection->exchange = (struct exchange){.body_done = true, .answer_left = -1};
+    connection->behind_us = 0;
     if (connection->refuse_status) {
-        respond_refusal(&request, connection->refuse_status,
-                        connection->refuse_status == 408 ? "the head did not arrive in time"
-                                                         : "the head is malformed or too large");
+        connection->body_wanted = 0;
+        server_count(connection->refuse_status == 408 ? &totals->refused_late : &totals->refused_malformed);
+        respond_refusal(&request, connection->refuse_status, refusal_words(connection->refuse_status));
     } else {
-        struct slice head = slice_dup(arena, slice_of(connection->in.ptr, connection->head_len));
-        strbuf_consume(&connection->in, connection->head_len);
-        request_serve(&request, head);
+        request_serve(&request, slice_dup(arena, slice_of(connection->in.ptr, connection->head_len)));
     }
     connection->after = request_after(&request);
+}
+
+void request_handshake(struct connection *connection)
+{
+    struct server_totals *totals = &connection->server->totals;
+    connection->handshake = connection_handshake(connection);
+    connection->after = AFTER_HANDSHAKE;
+    if (connection->handshake == IO_OK)
+        server_count(&totals->tls_handshakes);
+    else if (connection->handshake == IO_BROKEN || connection->handshake == IO_EOF)
+        server_count(&totals->tls_handshake_failures);
 }
 
 bool request_await(struct connection *connection)
 {
     size_t scanned = 0;
     for (int round = 0; round < 2; round++) {
-        if (connection->in.len) {
-            int status = 0;
-            if (http_head_scan(strbuf_slice(&connection->in), &scanned, &connection->head_len, &status) == HTTP_SCAN_COMPLETE)
-                return true;
-        }
-        struct pollfd entry = {.fd = connection->fd, .events = POLLIN};
-        char buf[READ_BYTES];
-        size_t n;
-        bool has_pending = connection->tls && tls_pending(connection->tls);
-        if (round || (!has_pending && poll(&entry, 1, LINGER_MS) <= 0) || connection_recv(connection, buf, sizeof(buf), &n) != IO_OK)
-            return false; /* an end or an error the waiter sees too */
-        strbuf_append_bytes(&connection->in, buf, n);
+        int status = 0;
+        if (connection->in.len &&
+            http_head_scan(strbuf_slice(&connection->in), &scanned, &connection->head_len, &status) == HTTP_SCAN_COMPLETE)
+            return true;
+        if (round || !read_lingering(connection))
+            return false;
     }
     return false;
 }

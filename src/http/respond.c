@@ -51,6 +51,7 @@ static void head_append(struct http_request *request, int status, const struct h
     exchange->keep_alive = may_keep_alive(request);
     if (content_length < 0 && !exchange->answer_chunked && !exchange->bodyless)
         exchange->keep_alive = false; /* HTTP/1.0: the end of the connection is the end of the body */
+    request->status = status;
     strbuf_append_fmt(out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
     for (size_t i = 0; i < count; i++) {
         if (header_is_ours(headers[i].name))
@@ -77,6 +78,7 @@ static struct err *write_or_break(struct http_request *request, struct slice dat
     if (exchange->broken)
         return err_new(ERR_UNAVAILABLE, "the client is gone");
     struct err *e = connection_write(request_connection(request), data);
+    request->bytes_out += e ? 0 : data.len;
     exchange->broken = e != NULL;
     return e;
 }
@@ -181,6 +183,7 @@ struct err *http_respond_file(struct http_request *request, int fd, int64_t offs
         exchange->broken = true;
         return e;
     }
+    request->bytes_out += (uint64_t)length;
     return exchange->answer_chunked ? write_or_break(request, S("\r\n")) : NULL;
 }
 

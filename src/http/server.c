@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +17,16 @@ enum { WORKERS_DEFAULT = 8, LISTEN_BACKLOG = 1024 };
 bool server_is_stopping(const struct http_server *server)
 {
     return __atomic_load_n(&server->stopping, __ATOMIC_ACQUIRE);
+}
+
+int64_t server_now_ms(const struct http_server *server)
+{
+    return server->options.now_ms ? server->options.now_ms(server->options.now_ctx) : monotonic_ms();
+}
+
+void http_server_clock_moved(struct http_server *server)
+{
+    server_wake(server);
 }
 
 void server_wake(struct http_server *server)
@@ -69,42 +80,29 @@ static bool worker_spawn(struct http_server *server)
     return started;
 }
 
-/* server->lock is held. Workers that wait for slow clients do not count: others take their place. */
+/* server->lock is held. */
 static int working_workers(const struct http_server *server)
 {
     return server->worker_count - server->waiting_workers;
 }
 
-static void spawn_if_needed(struct http_server *server)
+/* Workers that wait for slow clients do not count: others take their place. */
+void server_spawn_if_needed(struct http_server *server)
 {
     /* An idle worker that was woken but did not run yet is still counted as idle, and its connection as ready: so
      * compare. */
-    if (server->ready_count > server->idle_workers && server->worker_count < WORKERS_MAX &&
+    if (server->ready_count > server->idle_workers && server->worker_count < (int)server->options.worker_max &&
         working_workers(server) < (int)server->options.worker_count)
-        (void)worker_spawn(server);
-}
-
-void server_worker_waits(struct http_server *server)
-{
-    mutex_lock(&server->lock);
-    server->waiting_workers++;
-    spawn_if_needed(server);
-    mutex_unlock(&server->lock);
-}
-
-void server_worker_goes_on(struct http_server *server)
-{
-    mutex_lock(&server->lock);
-    server->waiting_workers--;
-    mutex_unlock(&server->lock);
+        server->spawn_failed = !worker_spawn(server);
 }
 
 void server_dispatch(struct http_server *server, struct connection *connection)
 {
     mutex_lock(&server->lock);
-    queue_push(&server->ready, connection);
+    bool handshake = connection->tls && !connection->tls_ready;
+    queue_push(handshake ? &server->ready_handshakes : &server->ready, connection);
     server->ready_count++;
-    spawn_if_needed(server);
+    server_spawn_if_needed(server);
     condition_signal(&server->ready_cond);
     mutex_unlock(&server->lock);
 }
@@ -123,7 +121,7 @@ void server_return(struct http_server *server, struct connection *connection)
 static bool linger_begin(struct http_server *server)
 {
     mutex_lock(&server->lock);
-    bool may = !server->ready.first && server->lingering_workers < (int)server->options.worker_count / 2;
+    bool may = !server->ready_count && server->lingering_workers < (int)server->options.worker_count / 2;
     server->lingering_workers += may;
     mutex_unlock(&server->lock);
     return may;
@@ -134,7 +132,7 @@ static bool linger_end(struct http_server *server)
 {
     mutex_lock(&server->lock);
     server->lingering_workers--;
-    bool is_free = !server->ready.first;
+    bool is_free = !server->ready_count;
     mutex_unlock(&server->lock);
     return is_free;
 }
@@ -150,26 +148,43 @@ static bool connection_goes_on(struct connection *connection)
     return linger_end(server) && complete; /* if not, the waiter looks at what was read */
 }
 
+/* Handshakes and requests take turns, so that neither kind holds up the other. lock is held. */
+static struct connection *ready_pop(struct http_server *server)
+{
+    bool handshake = server->ready_handshakes.first && (server->handshake_next || !server->ready.first);
+    server->handshake_next = !handshake;
+    server->ready_count--;
+    return queue_pop(handshake ? &server->ready_handshakes : &server->ready);
+}
+
+static void connection_work(struct connection *connection)
+{
+    if (connection->tls && !connection->tls_ready) {
+        request_handshake(connection);
+        return;
+    }
+    do
+        request_run(connection);
+    while (connection_goes_on(connection));
+}
+
 static void *worker_main(void *arg)
 {
     struct http_server *server = arg;
     pthread_setname_np(pthread_self(), server->options.name);
     mutex_lock(&server->lock);
     for (;;) {
-        while (!server->ready.first && !server->quitting &&
+        while (!server->ready_count && !server->quitting &&
                working_workers(server) <= (int)server->options.worker_count) {
             server->idle_workers++;
             mutex_wait(&server->ready_cond, &server->lock);
             server->idle_workers--;
         }
-        if (!server->ready.first)
+        if (!server->ready_count)
             break; /* quitting, or one too many */
-        struct connection *connection = queue_pop(&server->ready);
-        server->ready_count--;
+        struct connection *connection = ready_pop(server);
         mutex_unlock(&server->lock);
-        do
-            request_run(connection);
-        while (connection_goes_on(connection));
+        connection_work(connection);
         server_return(server, connection);
         mutex_lock(&server->lock);
     }
@@ -262,18 +277,48 @@ static void server_free(struct http_server *server)
     free(server);
 }
 
+static struct err *tls_open(const struct http_server *server, const char *cert_path, const char *key_path,
+                            struct tls_context **ret_context)
+{
+    return tls_context_new(&(struct tls_context_options){.cert_path = cert_path ? cert_path : server->options.tls_cert_path,
+                                                         .key_path = key_path ? key_path : server->options.tls_key_path,
+                                                         .client_ca_path = server->options.client_ca_path},
+                           ret_context);
+}
+
+struct err *http_server_reload_tls(struct http_server *server, const char *cert_path, const char *key_path)
+{
+    if (!server->options.tls_cert_path)
+        return err_new(ERR_INVALID, "the server was started without TLS");
+    struct tls_context *fresh;
+    TRY(tls_open(server, cert_path, key_path, &fresh));
+    mutex_lock(&server->lock);
+    struct tls_context *old = server->tls;
+    server->tls = fresh;
+    mutex_unlock(&server->lock);
+    tls_context_free(old);
+    server_count(&server->totals.tls_reloads);
+    return NULL;
+}
+
 static struct err *server_open(struct http_server *server)
 {
     if (server->options.tls_cert_path)
-        TRY(tls_context_new(&(struct tls_context_options){.cert_path = server->options.tls_cert_path,
-                                                          .key_path = server->options.tls_key_path,
-                                                          .client_ca_path = server->options.client_ca_path},
-                            &server->tls));
+        TRY(tls_open(server, NULL, NULL, &server->tls));
     TRY(listener_open(server));
     TRY(epoll_open(server));
     if (thread_start(&server->waiter, NULL, waiter_main, server) != 0)
         return err_new(ERR_INTERNAL, "no thread for the HTTP server");
     return NULL;
+}
+
+/* The rest of the process must be able to open its files whatever clients do. */
+static size_t connections_that_fit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 * 3 >= CONNECTIONS_MAX)
+        return CONNECTIONS_MAX;
+    return limit.rlim_cur / 4 * 3;
 }
 
 struct err *http_server_start(const struct http_server_options *options, struct http_server **ret_server)
@@ -282,12 +327,19 @@ struct err *http_server_start(const struct http_server_options *options, struct 
     server->options = *options;
     if (!server->options.worker_count)
         server->options.worker_count = WORKERS_DEFAULT;
+    if (!server->options.worker_max)
+        server->options.worker_max = WORKERS_MAX;
+    if (!server->options.connection_max)
+        server->options.connection_max = connections_that_fit();
     if (!server->options.name)
         server->options.name = "http";
     server->listen_fd = server->epoll_fd = server->wake_fd = -1;
+    server->wake_at_ms = INT64_MAX;
+    server->lists[WAIT_HANDSHAKE].timeout_ms = HANDSHAKE_TIMEOUT_MS;
     server->lists[WAIT_HEAD].timeout_ms = HEAD_TIMEOUT_MS;
+    server->lists[WAIT_BODY].timeout_ms = SMALL_BODY_TIMEOUT_MS;
     server->lists[WAIT_IDLE].timeout_ms = IDLE_TIMEOUT_MS;
-    server->lists[WAIT_STREAM_STALLED].timeout_ms = WRITE_TIMEOUT_MS;
+    server->lists[WAIT_STREAM_STALLED].timeout_ms = STREAM_STALLED_TIMEOUT_MS;
     server->lists[WAIT_DRAIN].timeout_ms = DRAIN_TIMEOUT_MS;
     mutex_init(&server->lock, LOCK_HTTP_SERVER);
     condition_init(&server->ready_cond);
@@ -301,6 +353,45 @@ struct err *http_server_start(const struct http_server_options *options, struct 
     return NULL;
 }
 
+static uint64_t total_of(const uint64_t *total)
+{
+    return __atomic_load_n(total, __ATOMIC_RELAXED);
+}
+
+void http_server_stats(struct http_server *server, struct http_server_stats *ret_stats)
+{
+    const struct server_totals *totals = &server->totals;
+    struct http_server_stats stats = {
+        .accepted = total_of(&totals->accepted),
+        .requests = total_of(&totals->requests),
+        .refused_malformed = total_of(&totals->refused_malformed),
+        .refused_late = total_of(&totals->refused_late),
+        .closed_idle = total_of(&totals->closed_idle),
+        .closed_for_room = total_of(&totals->closed_for_room),
+        .cut_slow = total_of(&totals->cut_slow),
+        .cut_for_room = total_of(&totals->cut_for_room),
+        .accept_failures = total_of(&totals->accept_failures),
+        .tls_handshakes = total_of(&totals->tls_handshakes),
+        .tls_handshake_failures = total_of(&totals->tls_handshake_failures),
+        .tls_reloads = total_of(&totals->tls_reloads),
+    };
+    mutex_lock(&server->lock);
+    const size_t *counts = server->phase_counts;
+    stats.connections = server->connections_now;
+    stats.handshaking = counts[WAIT_HANDSHAKE];
+    stats.idle = counts[WAIT_IDLE];
+    stats.heads = counts[WAIT_HEAD] + counts[WAIT_BODY];
+    stats.running = counts[WAIT_RUNNING];
+    stats.streams = counts[WAIT_STREAM] + counts[WAIT_STREAM_STALLED];
+    stats.closing = counts[WAIT_DRAIN];
+    stats.workers = (size_t)server->worker_count;
+    stats.workers_busy = (size_t)(server->worker_count - server->idle_workers - server->waiting_workers);
+    stats.workers_waiting = (size_t)server->waiting_workers;
+    stats.requests_waiting = (size_t)server->ready_count;
+    mutex_unlock(&server->lock);
+    *ret_stats = stats;
+}
+
 uint16_t http_server_port(const struct http_server *server)
 {
     return server->port;
@@ -310,7 +401,7 @@ void http_server_stop(struct http_server *server, int grace_ms)
 {
     if (!server)
         return;
-    server->stop_deadline_ms = monotonic_ms() + grace_ms;
+    server->stop_deadline_ms = server_now_ms(server) + grace_ms;
     __atomic_store_n(&server->stopping, true, __ATOMIC_RELEASE);
     server_wake(server);
     pthread_join(server->waiter, NULL); /* it has every connection back, so no worker is busy */

@@ -68,7 +68,7 @@ uint16_t http_server_port(const struct http_server *server);
 void http_server_stop(struct http_server *server, int grace_ms);
 void http_server_clock_moved(struct http_server *server);
 
-/* Reads certificate, key and client CA again (the files may have new contents; NULL: the paths that are in use). Connections
+/* Reads certificate, key and client CA again (the files may have new contents; NULL: the paths it was started with). Connections
  * that exist go on with what they began with; new ones get the new certificate. On an error the old one stays in use.
  * ERR_INVALID also when the server was started without TLS. Any thread. */
 struct err *http_server_reload_tls(struct http_server *server, const char *cert_path, const char *key_path) NODISCARD;

@@ -1,5 +1,6 @@
-/* waiter: the one thread that sits in epoll: the listener, idle connections, heads still arriving, streams, and
- * connections that are read empty before they are closed. Everything here is non-blocking; requests run in workers.
+/* waiter: the one thread that sits in epoll: the listener, idle connections, heads (and small bodies) still arriving, streams,
+ * and connections that are read empty before they are closed; and the one that knows the time: all limits end here.
+ * Everything here is non-blocking; requests and the steps of TLS handshakes run in workers.
  * Sockets are armed for one event at a time (EPOLLONESHOT), so a connection that a worker has makes none. */
 #include "http/server_internal.h"
 #include <errno.h>
@@ -10,7 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256, ACCEPTS_AT_ONCE = 64, ACCEPT_RETRY_MS = 200 };
+enum {
+    EVENTS_MAX = 256,
+    ACCEPTS_AT_ONCE = 64,
+    ACCEPT_RETRY_MS = 200,
+    ROOM_AGE_MS = 1000,               /* a head that may be closed for a new connection's place is at least that old */
+    DRAIN_AT_ONCE_BYTES = 256 * 1024, /* then others have their turn */
+};
 
 /* ---- lists ---- */
 
@@ -27,7 +34,7 @@ static void list_append(struct http_server *server, struct connection *connectio
 {
     struct wait_list *list = &server->lists[phase];
     connection->phase = phase;
-    connection->deadline_ms = list->timeout_ms ? monotonic_ms() + list->timeout_ms : INT64_MAX;
+    connection->deadline_ms = list->timeout_ms ? server_now_ms(server) + list->timeout_ms : INT64_MAX;
     connection->prev = list->last;
     connection->next = NULL;
     *(list->last ? &list->last->next : &list->first) = connection;
@@ -84,35 +91,72 @@ static void connection_add(struct http_server *server, int fd, const struct conn
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    mutex_lock(&server->lock); /* the context may be exchanged */
     if (server->tls)
         connection->tls = tls_session_new(server->tls, fd);
+    mutex_unlock(&server->lock);
     server->connection_count++;
-    list_append(server, connection, WAIT_HEAD);
+    server_count(&server->totals.accepted);
+    list_append(server, connection, connection->tls ? WAIT_HANDSHAKE : WAIT_HEAD);
     struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = connection};
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
         connection_close(connection);
 }
 
+/* Gives the place of a connection that nobody will miss to a new one: the longest idle, else the oldest whose head still
+ * is not there. False: all are at work. */
+static bool make_room(struct http_server *server)
+{
+    static const enum wait_phase phases[] = {WAIT_IDLE, WAIT_HANDSHAKE, WAIT_HEAD, WAIT_BODY};
+    int64_t now_ms = server_now_ms(server);
+    for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
+        const struct wait_list *list = &server->lists[phases[i]];
+        struct connection *oldest = list->first;
+        bool is_old = oldest && oldest->deadline_ms - list->timeout_ms + ROOM_AGE_MS <= now_ms;
+        if (!oldest || oldest->at_worker || (phases[i] != WAIT_IDLE && !is_old))
+            continue;
+        server_count(&server->totals.closed_for_room);
+        connection_close(oldest);
+        return true;
+    }
+    return false;
+}
+
+static void listener_pause(struct http_server *server)
+{
+    server_count(&server->totals.accept_failures);
+    listener_arm(server, false); /* until one ends, or a moment later */
+    server->accept_retry_at_ms = server_now_ms(server) + ACCEPT_RETRY_MS;
+}
+
+/* False: there is none left to accept, or no room. */
+static bool listener_accept_one(struct http_server *server)
+{
+    if (server->connection_count >= server->options.connection_max && !make_room(server)) {
+        listener_pause(server);
+        return false;
+    }
+    struct connection peer = {0};
+    socklen_t len = sizeof(peer.peer);
+    int fd = accept4(server->listen_fd, &peer.peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        connection_add(server, fd, &peer);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        if (make_room(server))
+            return true;
+        listener_pause(server);
+        return false;
+    }
+    return errno == EINTR || errno == ECONNABORTED;
+}
+
 static void listener_accept(struct http_server *server)
 {
-    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-        if (server->connection_count >= CONNECTIONS_MAX) {
-            listener_arm(server, false); /* until one ends */
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++)
+        if (!listener_accept_one(server))
             return;
-        }
-        struct connection peer = {0};
-        socklen_t len = sizeof(peer.peer);
-        int fd = accept4(server->listen_fd, &peer.peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            connection_add(server, fd, &peer);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            listener_arm(server, false);
-            server->accept_retry_at_ms = monotonic_ms() + ACCEPT_RETRY_MS;
-            return;
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            return;
-        }
-    }
 }
 
 /* ---- closing ---- */
@@ -133,14 +177,14 @@ static void drain_begin(struct connection *connection)
 
 static void drain_advance(struct connection *connection)
 {
+    size_t until = connection->drained_bytes + DRAIN_AT_ONCE_BYTES;
     for (;;) {
         char buf[READ_BYTES];
         ssize_t n = recv(connection->fd, buf, sizeof(buf), 0); /* below TLS: nobody will look at it */
-        if (n > 0 && (connection->drained_bytes += (size_t)n) <= LINGER_MAX_BYTES)
+        bool goes_on = n > 0 && (connection->drained_bytes += (size_t)n) <= LINGER_MAX_BYTES;
+        if ((goes_on && connection->drained_bytes < until) || (n < 0 && errno == EINTR))
             continue;
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
+        if (goes_on || (n < 0 && errno == EAGAIN))
             connection_arm(connection, EPOLLIN);
         else
             connection_close(connection);
@@ -155,13 +199,27 @@ static void connection_dispatch(struct connection *connection, size_t head_len, 
     connection->head_len = head_len;
     connection->refuse_status = refuse_status;
     connection->scanned = 0;
+    connection->at_worker = true;
     list_move(connection->server, connection, WAIT_RUNNING);
     server_dispatch(connection->server, connection);
 }
 
-/* True when a whole (or impossible) head is there: the connection is a worker's then. */
+/* It stays in the list of its phase, so that its time limit is one for all steps. */
+static void handshake_dispatch(struct connection *connection)
+{
+    connection->at_worker = true;
+    server_dispatch(connection->server, connection);
+}
+
+/* True when a whole (or impossible) request is there: the connection is a worker's then. */
 static bool head_try(struct connection *connection)
 {
+    if (connection->body_wanted) {
+        if (connection->in.len < connection->body_wanted)
+            return false;
+        connection_dispatch(connection, connection->head_len, 0);
+        return true;
+    }
     if (!connection->in.len)
         return false;
     size_t len = 0;
@@ -186,26 +244,16 @@ static bool arm_for(struct connection *connection, enum io_result result)
     return true;
 }
 
-static bool handshake_advance(struct connection *connection)
-{
-    enum tls_result result = tls_handshake(connection->tls);
-    connection->tls_ready = result == TLS_OK;
-    if (result == TLS_OK)
-        return true;
-    enum io_result io = result == TLS_WANT_READ ? IO_WAIT_READ : result == TLS_WANT_WRITE ? IO_WAIT_WRITE : IO_BROKEN;
-    if (!arm_for(connection, io))
-        drain_begin(connection); /* so that the alert arrives */
-    return false;
-}
-
 static void head_advance(struct connection *connection)
 {
-    if (connection->tls && !connection->tls_ready && !handshake_advance(connection))
-        return;
     while (!head_try(connection)) {
         char buf[READ_BYTES];
         size_t n;
         enum io_result result = connection_recv(connection, buf, sizeof(buf), &n);
+        if (result == IO_EOF && connection->phase == WAIT_BODY) {
+            connection_dispatch(connection, connection->head_len, 0); /* may be answered yet */
+            return;
+        }
         if (result != IO_OK) {
             if (!arm_for(connection, result))
                 connection_close(connection);
@@ -217,13 +265,27 @@ static void head_advance(struct connection *connection)
     }
 }
 
+static void handshake_adopt(struct connection *connection)
+{
+    if (connection->handshake != IO_OK) {
+        if (!arm_for(connection, connection->handshake))
+            drain_begin(connection); /* so that the alert arrives */
+        return;
+    }
+    connection->tls_ready = true;
+    list_move(connection->server, connection, WAIT_HEAD);
+    head_advance(connection);
+}
+
+/* True when its client is between two requests, as far as we can see. */
+static bool is_between_requests(const struct connection *connection)
+{
+    return connection->phase == WAIT_IDLE || (connection->phase == WAIT_HEAD && !connection->in.len);
+}
+
 static void keep_begin(struct connection *connection)
 {
     struct http_server *server = connection->server;
-    if (server_is_stopping(server)) {
-        drain_begin(connection);
-        return;
-    }
     connection->scanned = 0;
     if (!connection->in.len) {
         strbuf_deinit(&connection->in); /* an idle connection holds no buffer */
@@ -232,7 +294,9 @@ static void keep_begin(struct connection *connection)
     list_move(server, connection, connection->in.len ? WAIT_HEAD : WAIT_IDLE);
     if (head_try(connection))
         return;
-    if (connection->tls && tls_pending(connection->tls))
+    if (server->idle_ended && is_between_requests(connection))
+        drain_begin(connection);
+    else if (connection->tls && tls_pending(connection->tls))
         head_advance(connection);
     else
         connection_arm(connection, EPOLLIN);
@@ -328,9 +392,21 @@ static void streams_flush_dirty(struct http_server *server)
 
 static void connection_adopt(struct connection *connection)
 {
+    connection->at_worker = false;
+    if (connection->doomed) {
+        connection_close(connection);
+        return;
+    }
     switch (connection->after) {
     case AFTER_KEEP:
         keep_begin(connection);
+        return;
+    case AFTER_BODY:
+        list_move(connection->server, connection, WAIT_BODY);
+        head_advance(connection);
+        return;
+    case AFTER_HANDSHAKE:
+        handshake_adopt(connection);
         return;
     case AFTER_DRAIN:
         drain_begin(connection);
@@ -364,7 +440,11 @@ static void adopt_returned(struct http_server *server)
 static void connection_event(struct connection *connection, uint32_t events)
 {
     switch (connection->phase) {
+    case WAIT_HANDSHAKE:
+        handshake_dispatch(connection);
+        return;
     case WAIT_HEAD:
+    case WAIT_BODY:
     case WAIT_IDLE:
         head_advance(connection);
         return;
@@ -381,10 +461,21 @@ static void connection_event(struct connection *connection, uint32_t events)
     }
 }
 
+/* Closes one that a worker may have just now (a step of its handshake). */
+static void connection_end(struct connection *connection)
+{
+    connection->doomed = connection->at_worker;
+    if (connection->doomed)
+        list_move(connection->server, connection, WAIT_RUNNING);
+    else
+        connection_close(connection);
+}
+
 static void connection_expire(struct connection *connection)
 {
     switch (connection->phase) {
     case WAIT_HEAD:
+    case WAIT_BODY:
         if (connection->in.len)
             connection_dispatch(connection, 0, 408);
         else
@@ -393,7 +484,14 @@ static void connection_expire(struct connection *connection)
     case WAIT_STREAM_STALLED:
         stream_gone(connection);
         return;
+    case WAIT_HANDSHAKE:
+        server_count(&connection->server->totals.tls_handshake_failures);
+        connection_end(connection);
+        return;
     case WAIT_IDLE:
+        server_count(&connection->server->totals.closed_idle);
+        connection_close(connection);
+        return;
     case WAIT_DRAIN:
         connection_close(connection);
         return;
@@ -424,35 +522,98 @@ static int64_t expire_all(struct http_server *server, int64_t now_ms)
     return next_ms;
 }
 
+/* ---- stopping ---- */
+
+/* Whoever is connected is still served: what the kernel has accepted or received was on its way before we stopped. */
 static void stop_begin(struct http_server *server)
 {
+    while (listener_accept_one(server))
+        ;
     close(server->listen_fd);
     server->listen_fd = -1;
     server->accept_paused = false;
-    while (server->lists[WAIT_IDLE].first)
-        connection_close(server->lists[WAIT_IDLE].first);
-    while (server->lists[WAIT_HEAD].first)
-        connection_close(server->lists[WAIT_HEAD].first);
     while (server->lists[WAIT_STREAM].first)
         stream_stop(server->lists[WAIT_STREAM].first);
     while (server->lists[WAIT_STREAM_STALLED].first)
         stream_stop(server->lists[WAIT_STREAM_STALLED].first);
 }
 
+/* A moment later: clients that asked nothing meanwhile (those that did heard "Connection: close") are between two requests. */
+static void stop_idle(struct http_server *server)
+{
+    server->idle_ended = true;
+    while (server->lists[WAIT_HANDSHAKE].first)
+        connection_end(server->lists[WAIT_HANDSHAKE].first);
+    while (server->lists[WAIT_IDLE].first)
+        connection_close(server->lists[WAIT_IDLE].first);
+    struct connection *next;
+    for (struct connection *c = server->lists[WAIT_HEAD].first; c; c = next) {
+        next = c->next;
+        if (is_between_requests(c))
+            connection_close(c);
+    }
+}
+
 /* The grace is over: running requests find their connections dead, then come back. */
 static void stop_force(struct http_server *server)
 {
+    static const enum wait_phase phases[] = {WAIT_HEAD, WAIT_BODY, WAIT_IDLE, WAIT_DRAIN};
     for (struct connection *c = server->lists[WAIT_RUNNING].first; c; c = c->next)
         (void)shutdown(c->fd, SHUT_RDWR);
-    while (server->lists[WAIT_DRAIN].first)
-        connection_close(server->lists[WAIT_DRAIN].first);
+    for (size_t i = 0; i < ARRAY_SIZE(phases); i++)
+        while (server->lists[phases[i]].first)
+            connection_close(server->lists[phases[i]].first);
 }
 
-static int wait_timeout_ms(int64_t next_ms)
+struct stopping {
+    enum { STOP_NOT, STOP_BEGUN, STOP_IDLE_ENDED, STOP_FORCED } state;
+    int64_t idle_until_ms;
+};
+
+/* Returns when it has to go on. */
+static int64_t stop_advance(struct http_server *server, struct stopping *stopping, int64_t now_ms)
+{
+    if (stopping->state == STOP_NOT && server_is_stopping(server)) {
+        stopping->state = STOP_BEGUN;
+        stopping->idle_until_ms = now_ms + STOP_IDLE_MS;
+        stop_begin(server);
+    }
+    if (stopping->state == STOP_BEGUN && (now_ms >= stopping->idle_until_ms || now_ms >= server->stop_deadline_ms)) {
+        stopping->state = STOP_IDLE_ENDED;
+        stop_idle(server);
+    }
+    if (stopping->state == STOP_IDLE_ENDED && now_ms >= server->stop_deadline_ms) {
+        stopping->state = STOP_FORCED;
+        stop_force(server);
+    }
+    switch (stopping->state) {
+    case STOP_BEGUN:
+        return stopping->idle_until_ms < server->stop_deadline_ms ? stopping->idle_until_ms : server->stop_deadline_ms;
+    case STOP_IDLE_ENDED:
+        return server->stop_deadline_ms;
+    case STOP_NOT:
+    case STOP_FORCED:
+        break;
+    }
+    return INT64_MAX;
+}
+
+/* ---- the loop ---- */
+
+static void counts_publish(struct http_server *server)
+{
+    mutex_lock(&server->lock);
+    server->connections_now = server->connection_count;
+    for (int phase = 0; phase < WAIT_PHASES; phase++)
+        server->phase_counts[phase] = server->lists[phase].count;
+    mutex_unlock(&server->lock);
+}
+
+static int wait_timeout_ms(const struct http_server *server, int64_t next_ms)
 {
     if (next_ms == INT64_MAX)
         return -1;
-    int64_t left_ms = next_ms - monotonic_ms();
+    int64_t left_ms = next_ms - server_now_ms(server);
     return left_ms < 0 ? 0 : left_ms > 60000 ? 60000 : (int)left_ms + 1;
 }
 
@@ -460,11 +621,11 @@ void *waiter_main(void *arg)
 {
     struct http_server *server = arg;
     pthread_setname_np(pthread_self(), server->options.name);
-    bool stop_begun = false, stop_forced = false;
+    struct stopping stopping = {0};
     int64_t next_ms = INT64_MAX;
-    while (!stop_begun || server->connection_count > 0) {
+    while (stopping.state == STOP_NOT || server->connection_count > 0) {
         struct epoll_event events[EVENTS_MAX];
-        int n = epoll_wait(server->epoll_fd, events, EVENTS_MAX, wait_timeout_ms(next_ms));
+        int n = epoll_wait(server->epoll_fd, events, EVENTS_MAX, wait_timeout_ms(server, next_ms));
         bool accept_due = false;
         for (int i = 0; i < n; i++) {
             if (events[i].data.ptr == server) {
@@ -481,19 +642,11 @@ void *waiter_main(void *arg)
         streams_flush_dirty(server);
         if (accept_due && server->listen_fd >= 0)
             listener_accept(server);
-        if (!stop_begun && server_is_stopping(server)) {
-            stop_begun = true;
-            stop_begin(server);
-        }
-        int64_t now_ms = monotonic_ms();
+        int64_t now_ms = server_now_ms(server);
+        int64_t stop_ms = stop_advance(server, &stopping, now_ms);
         next_ms = expire_all(server, now_ms);
-        if (stop_begun && !stop_forced) {
-            stop_forced = now_ms >= server->stop_deadline_ms;
-            if (stop_forced)
-                stop_force(server);
-            else if (server->stop_deadline_ms < next_ms)
-                next_ms = server->stop_deadline_ms;
-        }
+        next_ms = server_cut_slow(server, now_ms, stop_ms < next_ms ? stop_ms : next_ms);
+        counts_publish(server);
     }
     return NULL;
 }
