@@ -4,9 +4,11 @@
 #include "base/json.h"
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
 #define FOREIGN_TEXT_MAX 1024
+#define REQUEST_ID_MAX 63
 
 struct event_row {
     const char *name;
@@ -24,6 +26,9 @@ static const struct event_row EVENTS[] = {
 static const char *const LEVELS[] = {"error", "warn", "info", "debug"};
 static atomic_int threshold = LOG_INFO;
 static atomic_int sink_fd = STDERR_FILENO;
+static _Atomic uint64_t counts[LOG_EVENT_COUNT];
+static _Thread_local char request_id[REQUEST_ID_MAX + 1];
+static _Thread_local size_t request_id_len;
 
 void log_set_level(enum log_level level)
 {
@@ -33,6 +38,37 @@ void log_set_level(enum log_level level)
 void log_set_fd(int fd)
 {
     atomic_store(&sink_fd, fd);
+}
+
+void log_set_request(struct slice id)
+{
+    request_id_len = id.len < REQUEST_ID_MAX ? id.len : REQUEST_ID_MAX;
+    if (request_id_len)
+        memcpy(request_id, id.ptr, request_id_len);
+}
+
+uint64_t log_event_count(enum log_event_id event)
+{
+    return atomic_load_explicit(&counts[event], memory_order_relaxed);
+}
+
+const char *log_event_name(enum log_event_id event)
+{
+    return EVENTS[event].name;
+}
+
+const char *log_event_level(enum log_event_id event)
+{
+    return LEVELS[EVENTS[event].level];
+}
+
+/* The thread's request, unless the event names its own. */
+static struct slice missing_request_id(const struct log_field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i].key, "requestId") == 0)
+            return SLICE_NONE;
+    return request_id_len ? slice_of(request_id, request_id_len) : SLICE_NONE;
 }
 
 static void write_field(struct strbuf *out, const struct log_field *field)
@@ -60,12 +96,16 @@ void log_write(enum log_event_id event, const struct log_field *fields, size_t c
     const struct event_row *row = &EVENTS[event];
     if ((int)row->level > atomic_load(&threshold))
         return;
+    atomic_fetch_add_explicit(&counts[event], 1, memory_order_relaxed);
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct strbuf out = STRBUF_ARENA(arena);
     strbuf_append_fmt(&out, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"",
                       instant_iso8601_ms(arena, instant_now()).ptr, LEVELS[row->level], row->name);
     for (size_t i = 0; i < count; i++)
         write_field(&out, &fields[i]);
+    struct slice id = missing_request_id(fields, count);
+    if (id.ptr)
+        write_field(&out, &LOG_SLICE("requestId", id));
     strbuf_append_cstr(&out, "}\n");
     /* One write a line: lines of several threads do not mix. A log that cannot be written is not worth stopping for. */
     ssize_t n;

@@ -32,5 +32,14 @@ void log_write(enum log_event_id event, const struct log_field *fields, size_t c
     log_write(LOG_EVENT_##NAME, (const struct log_field[]){__VA_ARGS__},                                                       \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 
-void log_set_level(enum log_level level); /* default LOG_INFO; EMBER_LOG=debug in the environment is read by the mains */
+/* Until it is changed again, events of this thread that do not name a requestId of their own carry this one. SLICE_NONE: none. It is
+ * copied; at most 63 bytes of it. */
+void log_set_request(struct slice request_id);
+
+/* What was written so far of each event, for metrics. */
+uint64_t log_event_count(enum log_event_id event);
+const char *log_event_name(enum log_event_id event);
+const char *log_event_level(enum log_event_id event); /* "error", "warn", … */
+
+void log_set_level(enum log_level level); /* default LOG_INFO */
 void log_set_fd(int fd);                  /* default 2 */
