@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/gzip.h"
 #include "base/json.h"
+#include "base/proc.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -291,6 +292,22 @@ static void test_an_atomic_file_write_replaces_and_leaves_nothing_beside(void **
     assert_false(path_exists(dir));
 }
 
+static void test_a_program_that_does_not_detach_in_time_is_killed(void **state)
+{
+    const char *const stays[] = {"/bin/sleep", "100", NULL}, *const goes[] = {"/bin/true", NULL}, *const fails[] = {"/bin/false", NULL};
+    int64_t began_ms = monotonic_ms();
+    struct err *e = proc_run_detaching(stays, "/dev/null", 50);
+    assert_non_null(e);
+    assert_int_equal(e->kind, ERR_UNAVAILABLE);
+    assert_string_equal(e->message, "/bin/sleep did not detach within 50 ms");
+    assert_true(monotonic_ms() - began_ms < 50000);
+    err_free(e);
+    assert_null(proc_run_detaching(goes, "/dev/null", 30000));
+    e = proc_run_detaching(fails, "/dev/null", 30000);
+    assert_string_equal(e->message, "/bin/false ended with exit code 1");
+    err_free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_errors_keep_kind_and_code_while_context_is_added, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writers_are_grouped_and_a_failed_one_takes_nobody_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_atomic_file_write_replaces_and_leaves_nothing_beside, setup, teardown),
+        cmocka_unit_test(test_a_program_that_does_not_detach_in_time_is_killed),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

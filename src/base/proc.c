@@ -1,12 +1,15 @@
 #include "base/proc.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -102,8 +105,25 @@ bool proc_signal(int pidfd, int signal_number)
     return syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0) == 0;
 }
 
-struct err *proc_run_detaching(const char *const *argv, const char *output_path)
+/* False: the child, which nobody has waited for yet, runs on. */
+static bool ends_within(pid_t pid, int timeout_ms)
 {
+    _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0)
+        return true; /* waitpid says what it is */
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    int64_t deadline_ms = monotonic_ms() + timeout_ms;
+    for (;;) {
+        int64_t left_ms = deadline_ms - monotonic_ms();
+        int n = poll(&entry, 1, left_ms > 0 ? (int)left_ms : 0);
+        if (n >= 0 || errno != EINTR)
+            return n != 0;
+    }
+}
+
+struct err *proc_run_detaching(const char *const *argv, const char *output_path, int timeout_ms)
+{
+    thread_may_block("a wait for a program");
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -127,10 +147,15 @@ struct err *proc_run_detaching(const char *const *argv, const char *output_path)
     posix_spawnattr_destroy(&attributes);
     if (rc)
         return err_errno(rc, "cannot start %s", argv[0]);
+    bool late = !ends_within(pid, timeout_ms);
+    if (late)
+        kill(pid, SIGKILL); /* ours until it is waited for */
     int status = 0;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return err_errno(errno, "cannot wait for %s", argv[0]);
+    if (late)
+        return err_new(ERR_UNAVAILABLE, "%s did not detach within %d ms", argv[0], timeout_ms);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return NULL;
     if (WIFEXITED(status))

@@ -14,9 +14,9 @@ int proc_open(pid_t pid, int64_t start_ticks);
 bool proc_signal(int pidfd, int signal_number);
 
 /* Runs argv (argv[0] is a path) in a session of its own, all descriptors closed but 0 (/dev/null) and 1 and 2 (appended to
- * output_path), and waits for its exit: for programs that detach themselves. ERR_UNAVAILABLE with the exit status when it is
- * not 0, the errno kinds when it cannot be started. */
-struct err *proc_run_detaching(const char *const *argv, const char *output_path) NODISCARD;
+ * output_path), and waits for its exit: for programs that detach themselves. One that does not within timeout_ms is killed.
+ * ERR_UNAVAILABLE with the exit status when it is not 0 or for the lost patience, the errno kinds when it cannot be started. */
+struct err *proc_run_detaching(const char *const *argv, const char *output_path, int timeout_ms) NODISCARD;
 
 /* Memory that processes of pid's PID namespace use together, in bytes: proportional shares where the kernel tells them. For
  * machines without a memory controller. -1 when pid is gone. limit_bytes: stop looking closely below it (0: always exact). */

@@ -243,7 +243,9 @@ void daemon_stop(struct daemon *daemon)
     if (!daemon)
         return;
     if (daemon->edge)
-        (void)edge_close_control(daemon->edge, CONTROL_GRACE_MS);
+        while (!edge_close_control(daemon->edge, CONTROL_GRACE_MS)) {
+            /* They use what is about to go. Their own deadlines end them; the limit of the whole stop is main's. */
+        }
     reconciler_stop(daemon->reconciler);
     for (struct connection *c = daemon->connections; c; c = c->next)
         k8s_client_free(c->client);

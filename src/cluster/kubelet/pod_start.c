@@ -25,6 +25,7 @@
 #define RETRY_FIRST_MS 500
 #define RETRY_IMAGE_MS 10000
 #define RETRY_MAX_MS 120000
+#define DETACH_TIMEOUT_MS 30000 /* ember-run only makes its supervisor; the machine may be busy */
 
 /* ---- what the pod's makers ask the registry ---- */
 
@@ -239,7 +240,7 @@ static struct err *launch(struct kubelet *k, struct pod_record *record, struct a
     struct slice log = slice_fmt(arena, "%s/" WIRE_SUPERVISOR_LOG, record->dir);
     const char *const argv[] = {k->options.runner_path, "--detach", record->dir, NULL};
     pod_watch(k, record);
-    TRY(proc_run_detaching(argv, log.ptr));
+    TRY(proc_run_detaching(argv, log.ptr, DETACH_TIMEOUT_MS));
     record->stage = POD_STARTED;
     record->started_at_ms = monotonic_ms();
     record->retry_at_ms = 0;
