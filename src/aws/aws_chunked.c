@@ -31,6 +31,7 @@ struct aws_chunked {
     struct aws_header trailers[TRAILERS_MAX];
     size_t trailer_count;
     struct slice trailer_signature;
+    bool bare_newline; /* the last line ended with LF alone */
 };
 
 static struct err *incomplete(void)
@@ -106,7 +107,8 @@ static struct err *read_line(struct aws_chunked *chunked, struct slice *ret_line
         if (newline) {
             size_t len = (size_t)(newline - from);
             chunked->start += len + 1;
-            *ret_line = slice_of(from, len && from[len - 1] == '\r' ? len - 1 : len);
+            chunked->bare_newline = !len || from[len - 1] != '\r';
+            *ret_line = slice_of(from, chunked->bare_newline ? len : len - 1);
             return len > LINE_MAX_BYTES ? malformed_chunk() : NULL;
         }
         if (have > LINE_MAX_BYTES)
@@ -240,16 +242,23 @@ static struct err *check_trailer(struct aws_chunked *chunked)
     return secret_equal(chunked->trailer_signature, slice_of(chunked->chain->signature, 64)) ? NULL : wrong_signature();
 }
 
-/* Lines until an empty one, or the end of the input where the client left that out. */
+/* Lines until an empty one, or the end of the input where the client left that out. Some clients (minio's) follow S3's text to the
+ * letter, where a trailer is "name:value\n" and then "\r\n": the blank line right behind a bare LF is not the end. */
 static struct err *read_trailer(struct aws_chunked *chunked)
 {
     TRY(check_chunk(chunked));
+    bool after_bare = false;
     for (;;) {
         struct slice line, name, value;
         bool ended;
         TRY(read_line(chunked, &line, &ended));
+        if (!line.len && !ended && after_bare && !chunked->bare_newline) {
+            after_bare = false;
+            continue;
+        }
         if (!line.len)
             break;
+        after_bare = chunked->bare_newline;
         if (!slice_split(line, ':', &name, &value) || !chunked->expect_trailer)
             return malformed_trailer();
         name = slice_lower(chunked->arena, slice_trim(name));

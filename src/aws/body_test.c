@@ -142,6 +142,28 @@ static void test_a_documented_trailer_signature_holds(void **state)
     assert_int_equal(data.len, 66560);
 }
 
+/* As minio's clients write it: S3's text taken to the letter. */
+static void test_a_trailer_signature_behind_a_blank_line_holds(void **state)
+{
+    struct sigv4_chain chain =
+        chain_of(SIGV4_PAYLOAD_CHUNKS_TRAILER, "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e");
+    struct slice data;
+    struct strbuf wire = STRBUF_ARENA(*state);
+    append_chunk(&wire, 65536, "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2");
+    append_chunk(&wire, 1024, "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7");
+    append_chunk(&wire, 0, "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992");
+    strbuf_append_cstr(
+        &wire,
+        "x-amz-checksum-crc32c:sOO8/"
+        "Q==\n\r\nx-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n");
+    struct put request = {
+        .chain = &chain,
+        .wire = strbuf_slice(&wire),
+        .headers = {{S("x-amz-decoded-content-length"), S("66560")}, {S("x-amz-trailer"), S("x-amz-checksum-crc32c")}}};
+    assert_ok(put(*state, &request, &data, NULL));
+    assert_int_equal(data.len, 66560);
+}
+
 static void test_an_unsigned_trailer_is_checked(void **state)
 {
     static const struct {
@@ -149,6 +171,11 @@ static void test_an_unsigned_trailer_is_checked(void **state)
     } rows[] = {
         {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", "5", "x-amz-checksum-crc32", NULL},
         {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\n\n", "5", "x-amz-checksum-crc32", NULL},
+        {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\n\r\n\r\n", "5", "x-amz-checksum-crc32", NULL}, /* minio's */
+        {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\n\r\n\r\nmore", "5", "x-amz-checksum-crc32",
+         "MalformedTrailerError"},
+        {"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\n\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", "5",
+         "x-amz-checksum-crc32", "MalformedTrailerError"},
         {"5\r\nhello\r\n0\r\nx-amz-checksum-crc64nvme:M3eFcAZSQlc=\r\n\r\n", "5", "x-amz-checksum-crc64nvme", NULL},
         {"0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", "0", "x-amz-checksum-crc32", NULL},
         {"5\r\nhellO\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", "5", "x-amz-checksum-crc32", "BadDigest"},
@@ -272,6 +299,7 @@ int main(void)
         TEST(test_documented_chunk_signatures_hold),
         TEST(test_a_changed_byte_breaks_the_chain),
         TEST(test_a_documented_trailer_signature_holds),
+        TEST(test_a_trailer_signature_behind_a_blank_line_holds),
         TEST(test_an_unsigned_trailer_is_checked),
         TEST(test_a_streamed_body_needs_its_decoded_length),
         TEST(test_plain_bodies_are_held_against_their_headers),
