@@ -48,6 +48,14 @@ void kit_handle(struct http_request *request, void *ctx)
         http_respond(request, slice_eq(request->path, S("/204")) ? 204 : 304, NULL, 0, S("never sent"));
     } else if (slice_eq(request->path, S("/split"))) {
         http_respond(request, 200, &(struct http_header){S("X"), S("a\r\nSet-Cookie: b")}, 1, S("x"));
+    } else if (slice_eq(request->path, S("/large"))) {
+        size_t len = 64 << 20; /* more than any socket takes */
+        http_respond(request, 200, NULL, 0, slice_of(arena_alloc(arena, len), len));
+    } else if (slice_eq(request->path, S("/large-stream"))) {
+        struct http_stream *stream = http_detach(request, 200, NULL, 0, NULL, NULL);
+        size_t len = 15 << 20;
+        err_free(http_stream_write(stream, slice_of(arena_alloc(arena, len), len)));
+        http_stream_close(stream);
     } else if (slice_eq(request->path, S("/chunks"))) {
         answer_chunks(request);
     } else if (slice_eq(request->path, S("/twice"))) {
@@ -192,23 +200,18 @@ void kit_hear(int fd, struct slice title, const char *answers, bool open)
 
 void kit_barrier(const struct http_server *server)
 {
-    static int fd = -1;
-    static uint16_t of;
-    if (of != http_server_port(server)) {
-        if (of)
-            close(fd);
-        fd = kit_dial(server);
-        of = http_server_port(server);
-    }
-    kit_say(fd, S(PROBE));
-    kit_hear(fd, S("barrier"), "200 GET /probe", true);
+    int fd = kit_dial(server);
+    kit_say(fd, S("GET /probe HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+    kit_hear(fd, S("barrier"), "200 GET /probe", false);
+    close(fd);
 }
 
-void kit_hear_nothing(const struct http_server *server, int fd)
+void kit_hear_nothing(const struct http_server *server, int fd, struct slice title)
 {
     char c;
     kit_barrier(server);
-    assert_int_equal(recv(fd, &c, 1, MSG_DONTWAIT), -1);
+    if (recv(fd, &c, 1, MSG_DONTWAIT) >= 0)
+        fail_msg("%.*s\n--- said something too early: %c", SLICE_ARG(title), c);
 }
 
 void kit_check_after(int fd, struct slice title, bool open)

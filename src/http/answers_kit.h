@@ -24,7 +24,7 @@ int kit_dial(const struct http_server *server);
 void kit_say(int fd, struct slice bytes); /* the peer may have closed */
 /* Fails unless exactly these answers come. title: of the row, for the message. */
 void kit_hear(int fd, struct slice title, const char *answers, bool open);
-void kit_hear_nothing(const struct http_server *server, int fd);
+void kit_hear_nothing(const struct http_server *server, int fd, struct slice title);
 /* Proves that the connection is open (by one more request) or that the server ended it. */
 void kit_check_after(int fd, struct slice title, bool open);
 /* When this returns the server has seen what was sent before on any connection. */

@@ -380,7 +380,8 @@ void http_server_stats(struct http_server *server, struct http_server_stats *ret
     stats.connections = server->connections_now;
     stats.handshaking = counts[WAIT_HANDSHAKE];
     stats.idle = counts[WAIT_IDLE];
-    stats.heads = counts[WAIT_HEAD] + counts[WAIT_BODY];
+    stats.heads = counts[WAIT_HEAD];
+    stats.bodies = counts[WAIT_BODY];
     stats.running = counts[WAIT_RUNNING];
     stats.streams = counts[WAIT_STREAM] + counts[WAIT_STREAM_STALLED];
     stats.closing = counts[WAIT_DRAIN];

@@ -79,7 +79,8 @@ struct http_server_stats {
     size_t connections;         /* all open ones, which are: */
     size_t handshaking;         /* TLS is being agreed on */
     size_t idle;                /* between requests */
-    size_t heads;               /* new, or their head or small body is still arriving */
+    size_t heads;               /* new, or their head is still arriving */
+    size_t bodies;              /* their head is here, and their small body still arriving */
     size_t running;             /* a worker has them, or they wait for one */
     size_t streams;             /* watches, log follows */
     size_t closing;             /* answered; what the client still sends is read away */

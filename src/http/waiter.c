@@ -103,9 +103,9 @@ static void connection_add(struct http_server *server, int fd, const struct conn
         connection_close(connection);
 }
 
-/* Gives the place of a connection that nobody will miss to a new one: the longest idle, else the oldest whose head still
- * is not there. False: all are at work. */
-static bool make_room(struct http_server *server)
+/* A connection that nobody will miss when a new one needs its place: the longest idle, else the oldest whose request still is
+ * not there. NULL: all are at work. */
+static struct connection *find_room(const struct http_server *server)
 {
     static const enum wait_phase phases[] = {WAIT_IDLE, WAIT_HANDSHAKE, WAIT_HEAD, WAIT_BODY};
     int64_t now_ms = server_now_ms(server);
@@ -113,13 +113,16 @@ static bool make_room(struct http_server *server)
         const struct wait_list *list = &server->lists[phases[i]];
         struct connection *oldest = list->first;
         bool is_old = oldest && oldest->deadline_ms - list->timeout_ms + ROOM_AGE_MS <= now_ms;
-        if (!oldest || oldest->at_worker || (phases[i] != WAIT_IDLE && !is_old))
-            continue;
-        server_count(&server->totals.closed_for_room);
-        connection_close(oldest);
-        return true;
+        if (oldest && !oldest->at_worker && (is_old || phases[i] == WAIT_IDLE))
+            return oldest;
     }
-    return false;
+    return NULL;
+}
+
+static void make_room(struct connection *connection)
+{
+    server_count(&connection->server->totals.closed_for_room);
+    connection_close(connection);
 }
 
 static void listener_pause(struct http_server *server)
@@ -132,7 +135,9 @@ static void listener_pause(struct http_server *server)
 /* False: there is none left to accept, or no room. */
 static bool listener_accept_one(struct http_server *server)
 {
-    if (server->connection_count >= server->options.connection_max && !make_room(server)) {
+    bool full = server->connection_count >= server->options.connection_max;
+    struct connection *room = full ? find_room(server) : NULL;
+    if (full && !room) {
         listener_pause(server);
         return false;
     }
@@ -140,14 +145,18 @@ static bool listener_accept_one(struct http_server *server)
     socklen_t len = sizeof(peer.peer);
     int fd = accept4(server->listen_fd, &peer.peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+        if (room)
+            make_room(room);
         connection_add(server, fd, &peer);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        if (make_room(server))
-            return true;
-        listener_pause(server);
-        return false;
+        room = find_room(server);
+        if (room)
+            make_room(room);
+        else
+            listener_pause(server);
+        return room != NULL;
     }
     return errno == EINTR || errno == ECONNABORTED;
 }
