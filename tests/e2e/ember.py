@@ -13,6 +13,7 @@ AWS, KUBECTL = ROOT / ".deps/bin/aws", ROOT / ".deps/bin/kubectl"
 RECORDS = BUILD / "test-logs" / "exchanges"
 RECORDS.mkdir(parents=True, exist_ok=True)
 os.environ.setdefault("EMBER_RECORD", str(RECORDS))
+SLOW = 3 if EMBERD.exists() and b"__tsan_init" in EMBERD.read_bytes() else 1 # how much longer a job must last to be met alive
 REPORTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer")
 
 

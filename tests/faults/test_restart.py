@@ -4,7 +4,7 @@ import concurrent.futures, os, signal, time, uuid
 import botocore.exceptions
 import pytest
 
-from ember import processes_of, wait_for
+from ember import SLOW, processes_of, wait_for
 from jobs import BUCKET, GROUP, NAMESPACE
 
 
@@ -31,7 +31,7 @@ def test_ten_queued_runs_survive_a_kill_and_a_restart(ember):
 
 
 def test_a_running_pod_outlives_a_restart_and_is_adopted(ember):
-    run = ember.submit("out=before", "sleep=4", "out=after")
+    run = ember.submit("out=before", "sleep=%d" % (4 * SLOW), "out=after")
     ember.wait_state(run, "RUNNING")
     before = [p for p, _ in processes_of(ember.data_dir) if p != ember.process.pid]
     ember.stop()
@@ -44,7 +44,7 @@ def test_a_running_pod_outlives_a_restart_and_is_adopted(ember):
 
 
 def test_a_driver_that_ended_while_emberd_was_away_is_found(ember):
-    run = ember.submit("out=short", "sleep=1")
+    run = ember.submit("out=short", "sleep=%d" % SLOW)
     ember.wait_state(run, "RUNNING")
     ember.kill()
     time.sleep(0) # nothing to wait for here: the pod's end is waited for below, by its processes
