@@ -5,6 +5,7 @@
  * until done is set under lock. */
 #include "base/db.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/mutex.h"
 #include "base/strbuf.h"
 #include <errno.h>
@@ -21,6 +22,8 @@
 #define CHECKPOINT_BUSY_PAGES 4000
 #define SQLITE_OLDEST 3051003 /* before it, the WAL-reset race can lose committed writes */
 #define READERS_KEPT 32
+
+static struct db_stats totals; /* of all databases of the process */
 
 struct db_stmt {
     const char *sql;
@@ -193,8 +196,13 @@ static struct err *run_group(struct db_tx *tx, struct request *first)
         for (struct request *r = first; r; r = r->next)
             r->result = run_in_savepoint(tx, r);
     }
+    int64_t began_us = monotonic_us();
     struct err *e = control(tx, "COMMIT");
-    if (e && !sqlite3_get_autocommit(tx->handle))
+    histogram_add(&totals.commits, monotonic_us() - began_us);
+    if (!e)
+        return NULL;
+    atomic_fetch_add_explicit(&totals.commit_failures, 1, memory_order_relaxed);
+    if (!sqlite3_get_autocommit(tx->handle))
         err_free(control(tx, "ROLLBACK"));
     return e;
 }
@@ -316,8 +324,14 @@ void db_close(struct db *db)
     free(db);
 }
 
+struct db_stats *db_get_stats(void)
+{
+    return &totals;
+}
+
 struct err *db_write(struct db *db, db_fn fn, void *arg)
 {
+    atomic_fetch_add_explicit(&totals.writes, 1, memory_order_relaxed);
     struct request r = {.fn = fn, .arg = arg};
     thread_may_block("a transaction");
     mutex_lock(&db->lock);

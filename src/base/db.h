@@ -5,6 +5,7 @@
  * A transaction never spans a network call. Statements are cached per connection by the address of their SQL literal. */
 #pragma once
 #include "base/err.h"
+#include "base/histogram.h"
 
 struct db;
 struct db_tx;   /* valid inside the closure only */
@@ -21,6 +22,14 @@ typedef struct err *(*db_fn)(struct db_tx *tx, void *arg);
 struct err *db_write(struct db *db, db_fn fn, void *arg) NODISCARD;
 /* Runs fn in this thread on a read connection, in one snapshot. */
 struct err *db_read(struct db *db, db_fn fn, void *arg) NODISCARD;
+
+/* What all databases of this process did since its start. */
+struct db_stats {
+    struct histogram commits; /* how long each COMMIT took */
+    _Atomic uint64_t commit_failures;
+    _Atomic uint64_t writes; /* closures; a commit may have many */
+};
+struct db_stats *db_get_stats(void);
 
 /* sql must be a string literal (static storage). The statement is reset and its bindings are cleared. */
 struct err *db_prepare(struct db_tx *tx, const char *sql, struct db_stmt **ret_stmt) NODISCARD;

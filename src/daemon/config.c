@@ -1,169 +1,319 @@
-/* config: parse and check the options of config.def. */
-#include "daemon/config.h"
+/* config: where values come from. What they mean is config_values.c's. */
 #include "base/arena.h"
-#include <arpa/inet.h>
-#include <stdio.h>
+#include "base/fd.h"
+#include "daemon/config_internal.h"
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-struct raw {
-#define OPTION(field, flag, argument, otherwise, about) const char *field;
-#define SWITCH(field, flag, about) bool field;
+#define MAX_FILE_BYTES 65536
+#define MAX_NAME_BYTES 64
+
+const struct option_row config_options[CONFIG_OPTION_COUNT] = {
+#define OPTION(id, name, type, argument, otherwise, min, max, reloadable, about)                                                                     \
+    [CONFIG_##id] = {name, OPTION_##type, argument, otherwise, min, max, reloadable, about},
+#define SWITCH(field, name, about)
 #include "daemon/config.def"
 #undef OPTION
 #undef SWITCH
 };
 
-void config_print_help(void)
-{
-    puts("Usage: emberd [option...]\n\n"
-         "Amazon EMR on EKS on your own machines: the AWS API on one address, Spark on Kubernetes behind it.\n");
-#define OPTION(field, flag, argument, otherwise, about) printf("  %-34s %s (%s)\n", flag " " argument, about, otherwise);
-#define SWITCH(field, flag, about) printf("  %-34s %s\n", flag, about);
+const struct switch_row config_switches[] = {
+#define OPTION(id, name, type, argument, otherwise, min, max, reloadable, about)
+#define SWITCH(field, name, about) {name, about},
 #include "daemon/config.def"
 #undef OPTION
 #undef SWITCH
-}
+};
+const size_t config_switch_count = ARRAY_SIZE(config_switches);
 
-/* The argument of flag at argv[*i]: "--flag VALUE" or "--flag=VALUE"; NULL: it is another flag. */
-static const char *match(const char *flag, int argc, char **argv, int *i, bool *ret_missing)
+void problem_add(struct problems *problems, const char *format, ...)
 {
-    size_t len = strlen(flag);
-    if (strncmp(argv[*i], flag, len) != 0)
-        return NULL;
-    if (argv[*i][len] == '=')
-        return argv[*i] + len + 1;
-    if (argv[*i][len])
-        return NULL;
-    if (*i + 1 >= argc) {
-        *ret_missing = true;
-        return NULL;
+    if (problems->count == problems->cap) {
+        size_t cap = problems->cap ? problems->cap * 2 : 8;
+        struct slice *items = ARENA_ARRAY(problems->arena, cap, struct slice);
+        if (problems->count)
+            memcpy(items, problems->items, problems->count * sizeof(*items));
+        problems->items = items;
+        problems->cap = cap;
     }
-    return argv[++*i];
+    struct strbuf text = STRBUF_ARENA(problems->arena);
+    va_list args;
+    va_start(args, format);
+    strbuf_append_vfmt(&text, format, args);
+    va_end(args);
+    problems->items[problems->count++] = strbuf_slice(&text);
 }
 
-static struct err *parse_raw(int argc, char **argv, struct raw *raw)
+const char *config_name(enum config_option option)
+{
+    return config_options[option].name;
+}
+
+bool config_is_reloadable(enum config_option option)
+{
+    return config_options[option].reloadable;
+}
+
+struct slice config_environment_name(struct arena *arena, const char *name)
+{
+    struct strbuf out = STRBUF_ARENA(arena);
+    strbuf_append_cstr(&out, "EMBER_");
+    for (; *name; name++)
+        strbuf_append_char(&out, *name == '-' ? '_' : (char)(*name - 'a' + 'A'));
+    return strbuf_slice(&out);
+}
+
+struct slice config_place(struct arena *arena, const struct config *config, enum config_option option)
+{
+    const struct config_value *value = &config->values[option];
+    const struct option_row *row = &config_options[option];
+    switch (value->source) {
+    case CONFIG_FROM_COMMAND_LINE:
+        return slice_fmt(arena, "--%s %s", row->name, value->text);
+    case CONFIG_FROM_ENVIRONMENT:
+        return slice_fmt(arena, "%.*s=%s", SLICE_ARG(config_environment_name(arena, row->name)), value->text);
+    case CONFIG_FROM_FILE:
+        return slice_fmt(arena, "%s:%d: %s = %s", config->file, value->line, row->name, value->text);
+    case CONFIG_FROM_DEFAULT:
+        break;
+    }
+    return slice_fmt(arena, "%s = %s", row->name, row->otherwise);
+}
+
+struct slice config_source_text(struct arena *arena, const struct config *config, enum config_option option)
+{
+    const struct config_value *value = &config->values[option];
+    switch (value->source) {
+    case CONFIG_FROM_COMMAND_LINE:
+        return slice_fmt(arena, "--%s", config_options[option].name);
+    case CONFIG_FROM_ENVIRONMENT:
+        return config_environment_name(arena, config_options[option].name);
+    case CONFIG_FROM_FILE:
+        return slice_fmt(arena, "%s:%d", config->file, value->line);
+    case CONFIG_FROM_DEFAULT:
+        break;
+    }
+    return S("default");
+}
+
+/* ---- names ---- */
+
+/* How many letters must be put in, taken out or changed; a and b are short. */
+static size_t distance(struct slice a, struct slice b)
+{
+    size_t row[MAX_NAME_BYTES + 1];
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t above = row[j], best = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+            diagonal = above;
+        }
+    }
+    return row[b.len];
+}
+
+/* " (did you mean X?)", or what to do. '_' for '-' and capitals are the commonest slips. */
+static struct slice suggest(struct arena *arena, struct slice name, const char *dashes)
+{
+    if (name.len && name.len <= MAX_NAME_BYTES) {
+        char *plain = slice_cstr(arena, slice_lower(arena, name));
+        for (char *c = plain; *c; c++)
+            *c = *c == '_' ? '-' : *c;
+        const char *best = NULL;
+        size_t least = name.len <= 4 ? 2 : 4; /* further away is another word */
+        for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++) {
+            size_t d = distance(slice_from_cstr(plain), slice_from_cstr(config_options[i].name));
+            if (d < least) {
+                least = d;
+                best = config_options[i].name;
+            }
+        }
+        if (best)
+            return slice_fmt(arena, "did you mean %s%s?", dashes, best);
+    }
+    return S("emberd --help lists the options");
+}
+
+static bool find_option(struct slice name, enum config_option *ret_option)
+{
+    for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++)
+        if (slice_eq(name, slice_from_cstr(config_options[i].name))) {
+            *ret_option = (enum config_option)i;
+            return true;
+        }
+    return false;
+}
+
+static void take(struct config *config, enum config_option option, const char *text, enum config_source source, int line)
+{
+    if (config->values[option].text && config->values[option].source > source)
+        return;
+    config->values[option] = (struct config_value){.text = text, .source = source, .line = line};
+}
+
+/* ---- command line ---- */
+
+static bool take_switch(struct slice name, struct config *config)
+{
+#define OPTION(id, option_name, type, argument, otherwise, min, max, reloadable, about)
+#define SWITCH(field, switch_name, about)                                                                                      \
+    if (slice_eq(name, S(switch_name))) {                                                                                      \
+        config->field = true;                                                                                                  \
+        return true;                                                                                                           \
+    }
+#include "daemon/config.def"
+#undef OPTION
+#undef SWITCH
+    return false;
+}
+
+static void read_arguments(struct arena *arena, int argc, char **argv, struct config *config, struct problems *problems)
 {
     for (int i = 1; i < argc; i++) {
-        const char *value;
-        bool missing = false;
-        const char *given = argv[i];
-#define OPTION(field, flag, argument, otherwise, about)                                                                        \
-    if ((value = match(flag, argc, argv, &i, &missing))) {                                                                     \
-        raw->field = value;                                                                                                    \
-        continue;                                                                                                              \
+        struct slice given = slice_from_cstr(argv[i]), name = given, value;
+        enum config_option option;
+        bool split = slice_split(given, '=', &name, &value);
+        if (!slice_starts_with(name, S("--"))) {
+            problem_add(problems, "there is no argument %s; emberd --help lists the options", argv[i]);
+            continue;
+        }
+        name = slice_from(name, 2);
+        if (!split && take_switch(name, config))
+            continue;
+        if (!find_option(name, &option))
+            problem_add(problems, "there is no option --%.*s; %.*s", SLICE_ARG(name), SLICE_ARG(suggest(arena, name, "--")));
+        else if (split)
+            take(config, option, value.ptr, CONFIG_FROM_COMMAND_LINE, 0);
+        else if (config_options[option].type == OPTION_SWITCH)
+            take(config, option, "on", CONFIG_FROM_COMMAND_LINE, 0);
+        else if (i + 1 < argc)
+            take(config, option, argv[++i], CONFIG_FROM_COMMAND_LINE, 0);
+        else
+            problem_add(problems, "%s needs a value; emberd --help lists the options", argv[i]);
     }
-#define SWITCH(field, flag, about)                                                                                             \
-    if (strcmp(argv[i], flag) == 0) {                                                                                          \
-        raw->field = true;                                                                                                     \
-        continue;                                                                                                              \
-    }
-#include "daemon/config.def"
-#undef OPTION
-#undef SWITCH
-        if (missing)
-            return err_new(ERR_INVALID, "%s needs a value; emberd --help lists the options", given);
-        return err_new(ERR_INVALID, "there is no option %s; emberd --help lists the options", given);
-    }
-    return NULL;
 }
 
-static struct err *parse_listen(struct arena *arena, const char *text, struct config *config)
+/* ---- environment ---- */
+
+static void read_environment(struct arena *arena, struct config *config)
 {
-    struct slice listen = slice_from_cstr(text), host, port;
-    ptrdiff_t colon = slice_rindex(listen, ':');
-    int64_t number;
-    if (colon < 0 || !slice_to_i64(slice_from(listen, (size_t)colon + 1), 0, 65535, &number))
-        return err_new(ERR_INVALID, "--listen %s is not ADDRESS:PORT; 127.0.0.1:4567 is one", text);
-    host = slice_sub(listen, 0, (size_t)colon);
-    port = slice_from(listen, (size_t)colon + 1);
-    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
-        host = slice_sub(host, 1, host.len - 2);
-    if (slice_eq(host, S("localhost")))
-        host = S("127.0.0.1");
-    (void)port;
-    config->address = slice_cstr(arena, host);
-    config->port = (uint16_t)number;
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (inet_pton(AF_INET, config->address, &v4) != 1 && inet_pton(AF_INET6, config->address, &v6) != 1)
-        return err_new(ERR_INVALID, "--listen %s: the address must be a number like 127.0.0.1", text);
-    return NULL;
+    for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++) {
+        const char *text = getenv(config_environment_name(arena, config_options[i].name).ptr);
+        if ((!text || !*text) && i == CONFIG_LOG_LEVEL)
+            text = getenv("EMBER_LOG");
+        if (text && *text)
+            take(config, (enum config_option)i, slice_dup_cstr(arena, text).ptr, CONFIG_FROM_ENVIRONMENT, 0);
+    }
 }
 
-static bool is_loopback(const char *address)
+/* ---- file ---- */
+
+static bool has_control_bytes(struct slice line)
 {
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+    for (size_t i = 0; i < line.len; i++)
+        if ((unsigned char)line.ptr[i] < 0x20 && line.ptr[i] != '\t')
+            return true;
+    return false;
 }
 
-static struct err *find_data_dir(struct arena *arena, const char *given, const char **ret_dir)
+static void read_line(struct arena *arena, struct slice line, int number, int *seen_at, struct config *config, struct problems *problems)
 {
-    const char *dir = given ? given : getenv("EMBER_DATA_DIR");
-    if (!dir || !*dir) {
-        const char *home = getenv("HOME");
-        if (!home || !*home)
-            return err_new(ERR_INVALID, "say with --data-dir where the data goes: HOME is not set");
-        *ret_dir = slice_cstr(arena, slice_fmt(arena, "%s/.ember", home));
-        return NULL;
+    struct slice name, value;
+    enum config_option option;
+    line = slice_trim(line);
+    if (!line.len || line.ptr[0] == '#')
+        return;
+    if (has_control_bytes(line)) {
+        problem_add(problems, "%s:%d: there is a control character in this line", config->file, number);
+        return;
     }
-    if (*dir == '/') {
-        *ret_dir = dir;
-        return NULL;
+    if (!slice_split(line, '=', &name, &value)) {
+        problem_add(problems, "%s:%d: this is not \"name = value\": %.*s", config->file, number, SLICE_ARG(slice_sub(line, 0, 80)));
+        return;
     }
-    char *cwd = getcwd(NULL, 0);
-    if (!cwd)
-        return err_new(ERR_INVALID, "--data-dir %s: give an absolute path, the current directory is gone", dir);
-    *ret_dir = slice_cstr(arena, slice_fmt(arena, "%s/%s", cwd, dir));
-    free(cwd);
-    return NULL;
+    name = slice_trim(name);
+    value = slice_trim(value);
+    if (!find_option(name, &option))
+        problem_add(problems, "%s:%d: there is no option %.*s; %.*s", config->file, number, SLICE_ARG(slice_sub(name, 0, 80)),
+                    SLICE_ARG(suggest(arena, name, "")));
+    else if (seen_at[option])
+        problem_add(problems, "%s:%d: %s is set twice, first in line %d", config->file, number, config_options[option].name, seen_at[option]);
+    else if (option == CONFIG_CONFIG)
+        problem_add(problems, "%s:%d: config names this file: it has no place in it", config->file, number);
+    else if (option == CONFIG_DATA_DIR && !config->values[CONFIG_CONFIG].text)
+        problem_add(problems, "%s:%d: data-dir is by what this file was found: give it on the command line", config->file, number);
+    else if (!value.len)
+        problem_add(problems, "%s:%d: %s has no value; without the line it is %s", config->file, number, config_options[option].name,
+                    config_options[option].otherwise);
+    else
+        take(config, option, slice_cstr(arena, value), CONFIG_FROM_FILE, number);
+    if (find_option(name, &option) && !seen_at[option])
+        seen_at[option] = number;
+}
+
+static void read_file(struct arena *arena, struct config *config, struct problems *problems)
+{
+    struct slice text;
+    struct err *e = file_read(arena, config->file, MAX_FILE_BYTES, &text);
+    if (e) {
+        problem_add(problems, "%.*s", SLICE_ARG(err_message(e)));
+        err_free(e);
+        return;
+    }
+    int seen_at[CONFIG_OPTION_COUNT] = {0};
+    struct slice rest = slice_starts_with(text, S("\xEF\xBB\xBF")) ? slice_from(text, 3) : text;
+    for (int number = 1; rest.ptr; number++)
+        read_line(arena, slice_cut(&rest, '\n'), number, seen_at, config, problems);
+}
+
+/* --config, else ember.conf in the data directory, if it is there. */
+static void find_file(struct arena *arena, struct config *config)
+{
+    const char *given = config->values[CONFIG_CONFIG].text;
+    if (given) {
+        config->file = given;
+        return;
+    }
+    const char *dir = config->values[CONFIG_DATA_DIR].text, *home = getenv("HOME");
+    if (!dir && (!home || !*home))
+        return;
+    const char *path = slice_cstr(arena, dir && *dir ? slice_fmt(arena, "%s/ember.conf", dir) : slice_fmt(arena, "%s/.ember/ember.conf", home));
+    config->file = path_exists(path) ? path : NULL;
+}
+
+size_t config_read(struct arena *arena, int argc, char **argv, struct config *ret_config, const struct slice **ret_problems)
+{
+    struct config config = {0};
+    struct problems problems = {.arena = arena};
+    read_arguments(arena, argc, argv, &config, &problems);
+    if (!config.help && !config.version) {
+        read_environment(arena, &config);
+        find_file(arena, &config);
+        if (config.file)
+            read_file(arena, &config, &problems);
+        config_interpret(arena, &config, &problems);
+    }
+    *ret_config = config;
+    *ret_problems = problems.items;
+    return problems.count;
 }
 
 struct err *config_parse(struct arena *arena, int argc, char **argv, struct config *ret_config)
 {
-    struct raw raw = {0};
-    struct config config = {.account_id = S("111122223333"), .region = S("us-east-1"), .node_count = 1};
-    TRY(parse_raw(argc, argv, &raw));
-    config.help = raw.help;
-    config.version = raw.version;
-    if (raw.help || raw.version) {
-        *ret_config = config;
+    const struct slice *problems;
+    size_t count = config_read(arena, argc, argv, ret_config, &problems);
+    if (!count)
         return NULL;
-    }
-    TRY(find_data_dir(arena, raw.data_dir, &config.data_dir));
-    TRY(parse_listen(arena, raw.listen ? raw.listen : "127.0.0.1:4567", &config));
-    int64_t number;
-    if (raw.account_id) {
-        config.account_id = slice_from_cstr(raw.account_id);
-        uint64_t digits;
-        if (config.account_id.len != 12 || !slice_to_u64(config.account_id, UINT64_MAX, &digits))
-            return err_new(ERR_INVALID, "--account-id %s is not 12 digits", raw.account_id);
-    }
-    if (raw.region) {
-        config.region = slice_from_cstr(raw.region);
-        bool good = config.region.len > 0 && config.region.len <= 32;
-        for (size_t i = 0; i < config.region.len; i++)
-            good = good && strchr("abcdefghijklmnopqrstuvwxyz0123456789-", config.region.ptr[i]);
-        if (!good)
-            return err_new(ERR_INVALID, "--region %s is no region's name; us-east-1 is one", raw.region);
-    }
-    if (raw.nodes) {
-        if (!slice_to_i64(slice_from_cstr(raw.nodes), 1, 100, &number))
-            return err_new(ERR_INVALID, "--nodes %s is not a number from 1 to 100", raw.nodes);
-        config.node_count = (int)number;
-    }
-    if (raw.release_policy) {
-        config.strict_releases = strcmp(raw.release_policy, "strict") == 0;
-        if (!config.strict_releases && strcmp(raw.release_policy, "nearest") != 0)
-            return err_new(ERR_INVALID, "--release-policy %s is neither nearest nor strict", raw.release_policy);
-    }
-    config.tls_cert = raw.tls_cert;
-    config.tls_key = raw.tls_key;
-    if (!config.tls_cert != !config.tls_key)
-        return err_new(ERR_INVALID, "--tls-cert and --tls-key go together");
-    if (!is_loopback(config.address) && !config.tls_cert && !raw.insecure)
-        return err_new(ERR_INVALID, "%s is not a loopback address: give --tls-cert and --tls-key, or --insecure to send everything in clear",
-                       config.address);
-    *ret_config = config;
-    return NULL;
+    if (count == 1)
+        return err_new(ERR_INVALID, "%.*s", SLICE_ARG(problems[0]));
+    return err_new(ERR_INVALID, "%.*s (and %zu more: --check-config lists them)", SLICE_ARG(problems[0]), count - 1);
 }

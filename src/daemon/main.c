@@ -1,6 +1,9 @@
 /* emberd: the daemon. Options, the data directory, the parts (wiring.c), then it waits for a signal to stop. */
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/strbuf.h"
+#include "daemon/notify.h"
+#include "daemon/reload.h"
 #include "daemon/wiring.h"
 #include <pthread.h>
 #include <signal.h>
@@ -72,16 +75,19 @@ static void *watch_stop(void *unused)
     _exit(3);
 }
 
-/* SIGHUP is for later (reading the configuration again) and must not end the daemon. */
-static int wait_for_stop(const sigset_t *set)
+static int wait_for_stop(const sigset_t *set, struct reload *reload, struct daemon *daemon)
 {
-    int number = 0;
-    while (sigwait(set, &number) != 0 || number == SIGHUP)
-        ;
-    return number;
+    for (;;) {
+        int number = 0;
+        if (sigwait(set, &number) != 0)
+            continue;
+        if (number != SIGHUP)
+            return number;
+        reload_run(reload, daemon);
+    }
 }
 
-static int serve(struct arena *arena, const struct config *config, const sigset_t *set)
+static int serve(struct arena *arena, const struct config *config, struct reload *reload, const sigset_t *set)
 {
     int lock_fd;
     struct root_key key;
@@ -101,7 +107,9 @@ static int serve(struct arena *arena, const struct config *config, const sigset_
     }
     greet(config, &installation, daemon_endpoint(daemon));
     log_event(DAEMON_STARTED, LOG_SLICE("listen", daemon_endpoint(daemon)), LOG_CSTR("dataDir", config->data_dir));
-    int number = wait_for_stop(set);
+    notify_ready();
+    int number = wait_for_stop(set, reload, daemon);
+    notify_stopping();
     log_event(DAEMON_STOPPING, LOG_CSTR("signal", strsignal(number)));
     pthread_t watchdog;
     if (pthread_create(&watchdog, NULL, watch_stop, NULL) == 0)
@@ -113,26 +121,56 @@ static int serve(struct arena *arena, const struct config *config, const sigset_
     return 0;
 }
 
+/* --check-config and --print-config. */
+static int check_config(struct arena *arena, int argc, char **argv)
+{
+    struct config config;
+    const struct slice *problems;
+    struct strbuf text = STRBUF_ARENA(arena);
+    size_t count = config_read(arena, argc, argv, &config, &problems);
+    if (!count)
+        count = config_check_files(arena, &config, &problems);
+    for (size_t i = 0; i < count; i++)
+        fprintf(stderr, "emberd: %.*s\n", SLICE_ARG(problems[i]));
+    if (config.print_config && !count) {
+        config_write_values(&text, &config);
+        fputs(text.ptr, stdout);
+    } else if (!count) {
+        printf("The configuration is good (%s%s).\n", config.file ? "file " : "there is no file", config.file ? config.file : "");
+    }
+    return fflush(stdout) == 0 && !count ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct config config;
+    const struct slice *problems;
     struct err *e = config_parse(arena, argc, argv, &config);
+    if (config.check_config || config.print_config) {
+        err_free(e);
+        return check_config(arena, argc, argv);
+    }
     if (e)
         return fail(e) + 1;
     if (config.help) {
-        config_print_help();
+        struct strbuf text = STRBUF_ARENA(arena);
+        config_write_help(&text);
+        fputs(text.ptr, stdout);
         return 0;
     }
     if (config.version) {
         puts("emberd " EMBER_VERSION);
         return 0;
     }
-    const char *level = getenv("EMBER_LOG");
-    if (level && strcmp(level, "debug") == 0)
-        log_set_level(LOG_DEBUG);
+    if (config_check_files(arena, &config, &problems))
+        return fail(err_new(ERR_INVALID, "%.*s", SLICE_ARG(problems[0])));
+    log_set_level(config.log_level);
     umask(022);
     sigset_t set = block_signals();
     raise_file_limit();
-    return serve(arena, &config, &set);
+    struct reload *reload = reload_new(argc, argv, &config);
+    int status = serve(arena, &config, reload, &set);
+    reload_free(reload);
+    return status;
 }

@@ -2,11 +2,15 @@
  * door until all stands. In the other direction it goes late, since the last logs of jobs are shipped through it. */
 #include "daemon/wiring.h"
 #include "base/arena.h"
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "cluster/cluster.h"
+#include "daemon/collect.h"
+#include "edge/access_log.h"
 #include "edge/edge.h"
+#include "edge/metrics.h"
 #include "http/server.h"
 #include "jobs/reconciler.h"
 #include "logstore/logstore.h"
@@ -21,6 +25,7 @@
 #define INTERNAL_WORKERS 8
 #define CONTROL_GRACE_MS 5000
 #define SERVER_GRACE_MS 5000
+#define MAX_TOKEN_FILE_BYTES 4096
 
 /* A cluster's API client; made on first use, kept until the daemon stops. */
 struct connection {
@@ -33,6 +38,8 @@ struct daemon {
     struct arena *arena;
     const struct config *config;
     struct store *store;
+    struct access_log *access_log;
+    struct metrics *metrics;
     struct edge *edge;
     struct http_server *server, *internal_server; /* internal: see start_internal_server; NULL when the first one serves for both */
     struct objects *objects;
@@ -177,15 +184,66 @@ static struct err *start_clusters(struct daemon *daemon, const struct installati
     return NULL;
 }
 
+static void collect(void *ctx, struct strbuf *out)
+{
+    struct daemon *daemon = ctx;
+    collect_metrics(&(struct collect_sources){.server = daemon->server,
+                                              .internal_server = daemon->internal_server,
+                                              .store = daemon->store,
+                                              .access_log = daemon->access_log},
+                    out);
+}
+
+static struct err *apply_token(struct daemon *daemon, const struct config *config)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice text = SLICE_NONE;
+    if (config->metrics_token_file)
+        TRY(file_read(arena, config->metrics_token_file, MAX_TOKEN_FILE_BYTES, &text));
+    struct slice token = slice_trim(text);
+    if (text.ptr && !token.len)
+        return err_new(ERR_INVALID, "%s is empty", config->metrics_token_file);
+    edge_set_metrics_token(daemon->edge, token);
+    secret_wipe((char *)(uintptr_t)text.ptr, text.len);
+    return NULL;
+}
+
+struct err *daemon_apply(struct daemon *daemon, const struct config *config)
+{
+    TRY(apply_token(daemon, config));
+    TRY(access_log_open(daemon->access_log, config->access_log, config->access_log_max_mib << 20));
+    edge_set_limits(daemon->edge, &(struct edge_limits){
+                                      .principal = {config->rate_limit * 60, config->rate_limit_burst},
+                                      .writes = {config->write_limit * 60, config->write_limit_burst},
+                                      .job = {config->job_rate_limit * 60, config->job_rate_limit * 2},
+                                      .auth_failure = {config->auth_failure_limit, config->auth_failure_burst},
+                                      .auth_failure_loopback = config->auth_failure_loopback,
+                                  });
+    log_set_level(config->log_level);
+    return NULL;
+}
+
+struct err *daemon_reload_tls(struct daemon *daemon)
+{
+    return daemon->config->tls_cert ? http_server_reload_tls(daemon->server, NULL, NULL) : NULL;
+}
+
 static struct err *start_parts(struct daemon *daemon, const struct root_key *key, const struct installation *installation)
 {
     const struct config *config = daemon->config;
     TRY(store_open(path_in(daemon, "ember.db"), &daemon->store));
+    daemon->access_log = access_log_new();
+    daemon->metrics = metrics_new();
     daemon->edge = edge_new(&(struct edge_options){.account_id = config->account_id,
                                                    .region = config->region,
                                                    .root_access_key_id = key->access_key_id,
                                                    .root_secret = key->secret,
-                                                   .store = daemon->store});
+                                                   .store = daemon->store,
+                                                   .access_log = daemon->access_log,
+                                                   .metrics = daemon->metrics,
+                                                   .collect = collect,
+                                                   .collect_ctx = daemon});
+    TRY(daemon_apply(daemon, config));
     TRY(start_server(daemon));
     TRY(objects_open(path_in(daemon, "objects"), &daemon->objects));
     TRY(logstore_open(path_in(daemon, "logs"), &daemon->logstore));
@@ -256,6 +314,8 @@ void daemon_stop(struct daemon *daemon)
     if (daemon->internal_server)
         http_server_stop(daemon->internal_server, SERVER_GRACE_MS);
     edge_free(daemon->edge);
+    access_log_free(daemon->access_log);
+    metrics_free(daemon->metrics);
     logstore_close(daemon->logstore);
     objects_close(daemon->objects);
     store_close(daemon->store);

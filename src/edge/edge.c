@@ -8,6 +8,8 @@
 
 /* How long a request waits for a daemon that is still starting. */
 #define START_WAIT_MS 30000
+/* Callers whose rate is remembered: some 200 bytes each. */
+#define MAX_BUCKETS 8192
 
 static struct slice heap_dup(struct slice s)
 {
@@ -28,6 +30,11 @@ struct edge *edge_new(const struct edge_options *options)
     mutex_init(&edge->lock, LOCK_EDGE);
     condition_init(&edge->changed);
     edge->store = options->store;
+    edge->access_log = options->access_log;
+    edge->metrics = options->metrics;
+    edge->collect = options->collect;
+    edge->collect_ctx = options->collect_ctx;
+    edge->limiter = rate_limiter_new(MAX_BUCKETS);
     edge->account_id = heap_dup(options->account_id);
     edge->region = heap_dup(options->region);
     edge->root_access_key_id = heap_dup(options->root_access_key_id);
@@ -43,6 +50,8 @@ void edge_free(struct edge *edge)
     if (!edge)
         return;
     secret_wipe((char *)(uintptr_t)edge->root_secret.ptr, edge->root_secret.len);
+    edge_set_metrics_token(edge, SLICE_NONE);
+    rate_limiter_free(edge->limiter);
     heap_free(edge->account_id);
     heap_free(edge->region);
     heap_free(edge->root_access_key_id);
@@ -85,6 +94,15 @@ const struct parts *edge_enter(struct edge *edge, enum edge_side side)
         edge->control_calls++;
     mutex_unlock(&edge->lock);
     return parts;
+}
+
+bool edge_enter_now(struct edge *edge)
+{
+    mutex_lock(&edge->lock);
+    bool open = edge->parts && !edge->control_closed;
+    edge->control_calls += open;
+    mutex_unlock(&edge->lock);
+    return open;
 }
 
 void edge_leave(struct edge *edge, enum edge_side side)

@@ -5,11 +5,15 @@
  * until edge_open tells it the daemon's parts, so that the server may take its port before the rest of the daemon stands. */
 #pragma once
 #include "base/err.h"
+#include "edge/rate_limit.h"
 
+struct access_log;
 struct edge;
 struct http_request;
+struct metrics;
 struct parts;
 struct store;
+struct strbuf;
 
 struct edge_options {
     struct slice account_id;         /* "111122223333" */
@@ -17,6 +21,17 @@ struct edge_options {
     struct slice root_access_key_id; /* from DATA_DIR/root-credentials */
     struct slice root_secret;        /* copied, wiped by edge_free */
     struct store *store;             /* for the session keys of job runs; borrowed */
+    struct access_log *access_log;   /* borrowed, as metrics is; NULL: none */
+    struct metrics *metrics;
+    /* Appends the families of the rest of the daemon to /metrics. Called while the edge is open and not closing, by any thread. */
+    void (*collect)(void *ctx, struct strbuf *out);
+    void *collect_ctx;
+};
+
+/* limits.c says what they count. */
+struct edge_limits {
+    struct rate principal, writes, job, auth_failure;
+    bool auth_failure_loopback; /* count addresses of loopback, too */
 };
 
 struct edge *edge_new(const struct edge_options *options);
@@ -24,6 +39,10 @@ void edge_free(struct edge *edge); /* after the server has stopped; NULL is fine
 
 /* The http_handler; ctx is the edge. */
 void edge_handle(struct http_request *request, void *ctx);
+
+/* Any thread, any time; at first there are no limits, and no token. */
+void edge_set_limits(struct edge *edge, const struct edge_limits *limits);
+void edge_set_metrics_token(struct edge *edge, struct slice token); /* absent: none; then only loopback may read /metrics. Copied */
 
 /* Lets requests in. parts is borrowed until edge_close_control (reconciler, clusters) and edge_free (the rest). */
 void edge_open(struct edge *edge, const struct parts *parts);

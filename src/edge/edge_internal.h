@@ -3,7 +3,9 @@
 #include "aws/codec.h"
 #include "aws/sigv4.h"
 #include "base/mutex.h"
+#include "edge/access_log.h"
 #include "edge/edge.h"
+#include "edge/metrics.h"
 #include "http/server.h"
 #include "services/call.h"
 
@@ -12,6 +14,7 @@
 enum door {
     DOOR_SERVICE, /* service is set */
     DOOR_HEALTH,  /* unsigned /healthz */
+    DOOR_METRICS, /* /metrics, unsigned or with a bearer token */
     DOOR_OURS,    /* another of our unsigned paths, which nothing serves yet: 404 */
     DOOR_UNKNOWN, /* signed for a service that is not here; service is one of the same protocol, scope_service its name */
 };
@@ -42,11 +45,18 @@ struct slice edge_virtual_bucket(struct slice host);
 /* ---- edge.c ---- */
 
 struct edge {
-    struct mutex lock; /* guards the three below */
+    struct mutex lock; /* guards the five below */
     struct condition changed;
     const struct parts *parts; /* NULL: closed */
     bool control_closed;
     size_t control_calls; /* under way */
+    struct edge_limits limits;
+    struct slice metrics_token; /* heap; absent: none */
+    struct rate_limiter *limiter;
+    struct access_log *access_log;
+    struct metrics *metrics;
+    void (*collect)(void *ctx, struct strbuf *out);
+    void *collect_ctx;
     struct store *store;
     struct slice account_id, region;
     struct slice root_access_key_id, root_secret, root_arn; /* heap */
@@ -58,7 +68,22 @@ enum edge_side {
 };
 /* The daemon's parts, once it has started; NULL when it has not in time or is stopping. Pair with edge_leave unless NULL. */
 const struct parts *edge_enter(struct edge *edge, enum edge_side side);
+/* As EDGE_CONTROL, without waiting for the start; false: not now. */
+bool edge_enter_now(struct edge *edge);
 void edge_leave(struct edge *edge, enum edge_side side);
+
+/* ---- limits.c: AWS's throttling error, or NULL ---- */
+
+struct err *edge_limit_principal(struct edge *edge, struct arena *arena, const struct principal *principal,
+                                 const struct aws_operation *operation) NODISCARD;
+struct err *edge_limit_address(struct edge *edge, struct arena *arena, const struct aws_service *service, struct slice address) NODISCARD;
+/* A request from there showed no valid signature; code is what it was told. */
+void edge_count_failure(struct edge *edge, struct arena *arena, struct slice address, struct slice code);
+bool edge_is_loopback(struct slice address);
+
+/* ---- metrics_door.c ---- */
+
+void edge_serve_metrics(struct edge *edge, struct http_request *http, struct slice request_id);
 
 /* ---- authenticate.c ---- */
 

@@ -22,6 +22,7 @@ struct passage {
     struct identity identity;
     struct call call;
     struct slice request_id;
+    struct slice error_code; /* of the answer; absent: no error */
     struct instant now;
 };
 
@@ -80,6 +81,7 @@ static struct err *name_full_disk(struct passage *p, struct err *e)
 static void fail(struct passage *p, struct err *e)
 {
     e = name_full_disk(p, e);
+    p->error_code = e->code ? slice_dup_cstr(p->arena, e->code) : p->target.service->internal_code;
     if (http_responded(p->http)) {
         /* The head is out: the connection is cut, which the client sees as a body that is too short. */
         bool gone = e->kind == ERR_UNAVAILABLE || e->kind == ERR_INVALID;
@@ -193,6 +195,17 @@ static struct err *run(struct passage *p)
     return NULL;
 }
 
+/* Who may go on: first by where they come from, then, known, by who they are. Failures to say who are counted. */
+static struct err *admit(struct passage *p)
+{
+    TRY(edge_limit_address(p->edge, p->arena, p->target.service, p->http->remote_address));
+    struct err *e = identify(p);
+    bool theirs = e && e->kind != ERR_INTERNAL && e->kind != ERR_UNAVAILABLE;
+    if (theirs && p->identity.principal.kind == PRINCIPAL_ANONYMOUS)
+        edge_count_failure(p->edge, p->arena, p->http->remote_address, slice_from_cstr(e->code));
+    return e ? e : edge_limit_principal(p->edge, p->arena, &p->identity.principal, p->route.operation);
+}
+
 static void serve_aws(struct passage *p)
 {
     enum edge_side side = is_data_service(p->target.service) ? EDGE_DATA : EDGE_CONTROL;
@@ -211,7 +224,7 @@ static void serve_aws(struct passage *p)
         .http = p->http,
         .body_length = -1,
     };
-    struct err *e = identify(p);
+    struct err *e = admit(p);
     if (!e)
         e = run(p);
     edge_close_body(&p->call);
@@ -221,15 +234,75 @@ static void serve_aws(struct passage *p)
     edge_leave(p->edge, side);
 }
 
-static void answer_plain(struct http_request *http, int status, struct slice text)
+static void answer_plain(struct passage *p, int status, struct slice text)
 {
-    const struct http_header headers[] = {{.name = S("Content-Type"), .value = S("text/plain")}};
-    http_respond(http, status, headers, ARRAY_SIZE(headers), text);
+    const struct http_header headers[] = {{.name = S("Content-Type"), .value = S("text/plain")},
+                                          {.name = S("x-amzn-RequestId"), .value = p->request_id}};
+    http_respond(p->http, status, headers, ARRAY_SIZE(headers), text);
+}
+
+static bool is_aws(const struct passage *p)
+{
+    return p->target.door == DOOR_SERVICE || p->target.door == DOOR_UNKNOWN;
+}
+
+static void serve(struct passage *p)
+{
+    switch (p->target.door) {
+    case DOOR_HEALTH:
+        answer_plain(p, 200, S("ok\n"));
+        return;
+    case DOOR_METRICS:
+        edge_serve_metrics(p->edge, p->http, p->request_id);
+        return;
+    case DOOR_OURS:
+        answer_plain(p, 404, S("not found\n"));
+        return;
+    case DOOR_SERVICE:
+    case DOOR_UNKNOWN:
+        serve_aws(p);
+        return;
+    }
+}
+
+/* The request in the access log and in the metrics. */
+static void account(struct passage *p)
+{
+    const struct http_request *http = p->http;
+    bool aws = is_aws(p), known = p->target.door == DOOR_SERVICE;
+    int64_t duration_us = monotonic_us() - http->started_us;
+    if (p->edge->metrics)
+        metrics_request_ends(p->edge->metrics, &(struct metrics_request){.service = aws ? p->target.service : NULL,
+                                                                         .operation = p->route.operation,
+                                                                         .status = http->status,
+                                                                         .bytes_in = http->bytes_in,
+                                                                         .bytes_out = http->bytes_out,
+                                                                         .duration_us = duration_us});
+    if (!p->edge->access_log)
+        return;
+    access_log_write(p->edge->access_log, &(struct access_entry){
+                                              .time = p->now,
+                                              .request_id = p->request_id,
+                                              .remote_address = http->peer_address,
+                                              .method = http->method,
+                                              .path = http->path,
+                                              .query = http->query,
+                                              .service = known ? p->target.service->id : p->target.scope_service,
+                                              .operation = p->route.operation ? p->route.operation->name : SLICE_NONE,
+                                              .access_key_id = p->identity.principal.access_key_id,
+                                              .principal_arn = p->identity.principal.arn,
+                                              .status = http->status,
+                                              .error_code = p->error_code,
+                                              .bytes_in = http->bytes_in,
+                                              .bytes_out = http->bytes_out,
+                                              .duration_us = duration_us,
+                                              .user_agent = http_header_get(http->headers, S("User-Agent")),
+                                          });
 }
 
 void edge_handle(struct http_request *http, void *ctx)
 {
-    struct passage p = {.edge = ctx, .arena = http->arena, .http = http, .now = instant_now()};
+    struct passage p = {.edge = ctx, .arena = http->arena, .http = http, .error_code = SLICE_NONE, .now = instant_now()};
     struct aws_header *headers = ARENA_ARRAY(p.arena, http->headers.count + 1, struct aws_header);
     for (size_t i = 0; i < http->headers.count; i++)
         headers[i] = (struct aws_header){.name = http->headers.items[i].name, .value = http->headers.items[i].value};
@@ -243,17 +316,13 @@ void edge_handle(struct http_request *http, void *ctx)
     };
     p.target = edge_route_target(p.arena, &p.request, http->host);
     p.request.bucket = p.target.bucket;
-    switch (p.target.door) {
-    case DOOR_HEALTH:
-        answer_plain(http, 200, S("ok\n"));
-        return;
-    case DOOR_OURS:
-        answer_plain(http, 404, S("not found\n"));
-        return;
-    case DOOR_SERVICE:
-    case DOOR_UNKNOWN:
-        break;
-    }
-    p.request_id = p.target.service->protocol == AWS_REST_XML ? random_text(p.arena, 16, REQUEST_ID_ALPHABET) : random_uuid(p.arena);
-    serve_aws(&p);
+    const struct aws_service *counted = is_aws(&p) ? p.target.service : NULL;
+    bool s3 = counted && counted->protocol == AWS_REST_XML;
+    p.request_id = s3 ? random_text(p.arena, 16, REQUEST_ID_ALPHABET) : random_uuid(p.arena);
+    log_set_request(p.request_id);
+    if (p.edge->metrics)
+        metrics_request_begins(p.edge->metrics, counted);
+    serve(&p);
+    account(&p);
+    log_set_request(SLICE_NONE);
 }

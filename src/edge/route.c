@@ -127,8 +127,13 @@ static const struct aws_service *like(const struct aws_request *request, struct 
 
 static bool is_ours(struct slice path)
 {
-    return slice_eq(path, S("/metrics")) || slice_eq(path, S("/console")) || slice_starts_with(path, S("/console/")) ||
+    return slice_eq(path, S("/console")) || slice_starts_with(path, S("/console/")) ||
            slice_starts_with(path, S("/id/"));
+}
+
+static bool shows_bearer(const struct aws_request *request)
+{
+    return slice_starts_with_nocase(aws_header_get(request->headers, S("Authorization")), S("Bearer "));
 }
 
 struct target edge_route_target(struct arena *arena, const struct aws_request *request, struct slice host)
@@ -146,6 +151,8 @@ struct target edge_route_target(struct arena *arena, const struct aws_request *r
     } else {
         if (target.signing == SIGNING_NONE && slice_eq(request->path, S("/healthz")))
             target.door = DOOR_HEALTH;
+        else if (slice_eq(request->path, S("/metrics")) && (target.signing == SIGNING_NONE || shows_bearer(request)))
+            target.door = DOOR_METRICS;
         else if (target.signing == SIGNING_NONE && is_ours(request->path))
             target.door = DOOR_OURS;
         target.service = named_service(arena, request, host);

@@ -1,0 +1,16 @@
+/* collect: the families of /metrics that are not the edge's: the HTTP servers, databases, job runs, events of the log, the process. Reads
+ * what others counted; called by any thread. */
+#pragma once
+
+struct access_log;
+struct http_server;
+struct store;
+struct strbuf;
+
+struct collect_sources {
+    struct http_server *server, *internal_server; /* internal_server may be NULL */
+    struct store *store;
+    struct access_log *access_log;
+};
+
+void collect_metrics(const struct collect_sources *sources, struct strbuf *out);
