@@ -21,6 +21,7 @@ struct raw_case {
 void kit_handle(struct http_request *request, void *ctx);
 struct http_server *kit_start(void);
 int kit_dial(const struct http_server *server);
+int kit_dial_port(uint16_t port);
 void kit_say(int fd, struct slice bytes); /* the peer may have closed */
 /* Fails unless exactly these answers come. title: of the row, for the message. */
 void kit_hear(int fd, struct slice title, const char *answers, bool open);

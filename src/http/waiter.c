@@ -17,6 +17,7 @@ enum {
     ACCEPT_RETRY_MS = 200,
     ROOM_AGE_MS = 1000,               /* a head that may be closed for a new connection's place is at least that old */
     DRAIN_AT_ONCE_BYTES = 256 * 1024, /* then others have their turn */
+    UNSENT_MAX_BYTES = 512 * 1024,    /* of one answer in the kernel: else megabytes for each client that does not read */
 };
 
 /* ---- lists ---- */
@@ -87,8 +88,9 @@ static void connection_add(struct http_server *server, int fd, const struct conn
     connection->server = server;
     connection->fd = fd;
     connection->peer = peer->peer;
-    int on = 1, idle_s = 60;
+    int on = 1, idle_s = 60, unsent_bytes = UNSENT_MAX_BYTES;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof(unsent_bytes));
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
     mutex_lock(&server->lock); /* the context may be exchanged */
