@@ -1,14 +1,37 @@
 #include "jobs/decide.h"
 #include "base/arena.h"
+#include "jobs/ask.h"
+#include "jobs/retry.h"
+
+#define CLEAN_POLL_MS 2000
+#define LOGS_POLL_MS 5000
 
 static struct action wait_until(int64_t at_ms)
 {
     return (struct action){.kind = ACTION_WAIT, .again_at = {.ms = at_ms}};
 }
 
-static struct action failed(struct arena *arena, const struct observation *seen, struct outcome outcome)
+static struct action note(struct slice words)
+{
+    return (struct action){.kind = ACTION_NOTE, .state_details = words};
+}
+
+static bool is_noted(const struct run_facts *run, struct slice words)
+{
+    return slice_eq(words, run->state_details.ptr ? run->state_details : S(""));
+}
+
+/* The cluster does not answer, for longer than that. */
+static bool is_lost(const struct observation *seen, struct instant now, int64_t max_ms)
+{
+    return seen->trouble.ptr && seen->trouble_since.ms && now.ms - seen->trouble_since.ms > max_ms;
+}
+
+static struct action failed(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct outcome outcome)
 {
     struct slice line = outcome.has_exit_code ? seen->last_error_line : SLICE_NONE;
+    if (run->max_attempts > 1 && outcome.retryable)
+        outcome.cause = slice_fmt(arena, "Attempt %lld of %lld failed. %.*s", (long long)run->attempt, (long long)run->max_attempts, SLICE_ARG(outcome.cause));
     return (struct action){
         .kind = ACTION_MOVE,
         .event = JOB_RUN_EVENT_BROKE,
@@ -28,6 +51,7 @@ static struct outcome outcome_of(struct arena *arena, const struct observation *
     };
     if (o.succeeded)
         return o;
+    o.retryable = true;
     if (slice_eq(seen->reason, S("OOMKilled")))
         o.cause = slice_fmt(arena, "The driver was killed for using more memory than its limit (OOMKilled, exit code %lld)",
                             (long long)seen->exit_code);
@@ -52,28 +76,37 @@ static struct action record(struct outcome outcome, const struct observation *se
     };
 }
 
+static struct action rejected(struct slice details)
+{
+    return (struct action){.kind = ACTION_MOVE, .event = JOB_RUN_EVENT_REJECTED, .failure_reason = FAILURE_CLUSTER_UNAVAILABLE, .state_details = details};
+}
+
+static struct action decide_queued(struct arena *arena, const struct run_facts *run)
+{
+    enum queue_verdict verdict = run->queue.verdict;
+    bool for_room = verdict == QUEUE_NO_ROOM || verdict == QUEUE_ROOM_TAKEN;
+    if (verdict == QUEUE_FREE || verdict == QUEUE_LEFT || for_room != run->queue.waits_for_room)
+        return (struct action){.kind = ACTION_LEAVE_QUEUE};
+    struct slice words = queue_words(arena, &run->queue, &run->ask, &run->room);
+    return is_noted(run, words) ? wait_until(0) : note(words);
+}
+
 static struct action decide_pending(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
+    bool queued = !run->launch_started_at.ms;
     if (seen->no_cluster)
-        return (struct action){
-            .kind = ACTION_MOVE,
-            .event = JOB_RUN_EVENT_REJECTED,
-            .failure_reason = FAILURE_CLUSTER_UNAVAILABLE,
-            .state_details = S("Cluster does not exist."),
-        };
+        return rejected(outcome_cut_details(arena, slice_fmt(arena, "Cluster %.*s does not exist.", SLICE_ARG(run->cluster))));
+    if (queued && run->queue.verdict != QUEUE_FREE) /* whatever the cluster does: its turn has not come */
+        return decide_queued(arena, run);
     if (!seen->synced && seen->trouble.ptr) {
-        if (seen->trouble_since.ms && now.ms - seen->trouble_since.ms > CLUSTER_TROUBLE_MAX_MS && now.ms - run->created_at.ms > CLUSTER_TROUBLE_MAX_MS)
-            return (struct action){
-                .kind = ACTION_MOVE,
-                .event = JOB_RUN_EVENT_REJECTED,
-                .failure_reason = FAILURE_CLUSTER_UNAVAILABLE,
-                .state_details = outcome_cut_details(arena, slice_fmt(arena, "Cluster is currently not reachable: %.*s.", SLICE_ARG(seen->trouble))),
-            };
+        if (is_lost(seen, now, CLUSTER_TROUBLE_MAX_MS) && now.ms - run->created_at.ms > CLUSTER_TROUBLE_MAX_MS)
+            return rejected(outcome_cut_details(
+                arena, slice_fmt(arena, "Cluster %.*s is currently not reachable: %.*s.", SLICE_ARG(run->cluster), SLICE_ARG(seen->trouble))));
         return wait_until(now.ms + 5000);
     }
     if (!seen->synced)
         return wait_until(0); /* the first list is on its way */
-    return (struct action){.kind = ACTION_LAUNCH};
+    return queued ? decide_queued(arena, run) : (struct action){.kind = ACTION_LAUNCH};
 }
 
 /* SUBMITTED or RUNNING with a recorded outcome: only the logs keep it from its end. */
@@ -83,9 +116,9 @@ static struct action decide_ending(struct arena *arena, const struct run_facts *
     if (!outcome_from_json(arena, run->outcome, &o))
         o = (struct outcome){.failure_reason = FAILURE_INTERNAL_ERROR, .cause = S("The outcome of the driver can't be read")};
     if (!seen->logs_settled)
-        return wait_until(now.ms + 5000); /* the log shipper tells before */
+        return wait_until(now.ms + LOGS_POLL_MS); /* the log shipper tells before */
     if (!o.succeeded)
-        return failed(arena, seen, o);
+        return failed(arena, run, seen, o);
     if (run->state == JOB_RUN_SUBMITTED) /* a driver that came and went between two looks */
         return (struct action){.kind = ACTION_MOVE, .event = JOB_RUN_EVENT_DRIVER_STARTED, .driver_started_at = run->outcome_at};
     struct slice details = outcome_success_details(arena, run->driver_started_at, run->outcome_at);
@@ -94,7 +127,47 @@ static struct action decide_ending(struct arena *arena, const struct run_facts *
     return (struct action){.kind = ACTION_MOVE, .event = JOB_RUN_EVENT_SUCCEEDED, .state_details = details};
 }
 
-static struct action decide_submitted(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
+bool run_retries(struct arena *arena, const struct run_facts *run)
+{
+    struct outcome o;
+    return (run->state == JOB_RUN_SUBMITTED || run->state == JOB_RUN_RUNNING) && run->attempt < run->max_attempts &&
+           outcome_from_json(arena, run->outcome, &o) && o.retryable;
+}
+
+/* "Attempt 2 of 3. Attempt 1 failed: The driver ended with exit code 1. ValueError: x" */
+static struct slice retry_words(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant due)
+{
+    struct outcome o = {0};
+    (void)outcome_from_json(arena, run->outcome, &o);
+    struct slice line = o.has_exit_code ? seen->last_error_line : SLICE_NONE;
+    long long attempt = run->attempt, most = run->max_attempts;
+    struct slice head = due.ms ? slice_fmt(arena, "Attempt %lld of %lld failed, the next one begins at %.*s: ", attempt, most, SLICE_ARG(instant_iso8601(arena, due)))
+                               : slice_fmt(arena, "Attempt %lld of %lld. Attempt %lld failed: ", attempt + 1, most, attempt);
+    return outcome_cut_details(arena, slice_fmt(arena, "%.*s%.*s%s%.*s", SLICE_ARG(head), SLICE_ARG(o.cause), line.len ? ". " : "", SLICE_ARG(line)));
+}
+
+/* Between two attempts: the logs, the words, the clean-up, the back-off, the next. */
+static struct action decide_between(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
+{
+    struct instant due = retry_due(run->outcome_at, run->attempt);
+    int64_t logs_until = run->outcome_at.ms + ATTEMPT_LOGS_MAX_MS;
+    if (!seen->attempt_read && now.ms < logs_until)
+        return wait_until(now.ms + LOGS_POLL_MS < logs_until ? now.ms + LOGS_POLL_MS : logs_until);
+    struct slice words = retry_words(arena, run, seen, due);
+    if (now.ms < due.ms && !is_noted(run, words))
+        return note(words);
+    if (!seen->synced)
+        return wait_until(0);
+    if (seen->pods)
+        return (struct action){.kind = ACTION_CLEAN, .again_at = {.ms = now.ms + CLEAN_POLL_MS}};
+    if (now.ms < due.ms)
+        return wait_until(due.ms);
+    return (struct action){.kind = ACTION_RETRY, .event = JOB_RUN_EVENT_RETRIED, .state_details = retry_words(arena, run, seen, (struct instant){0}),
+                           .again_at = {.ms = now.ms + CLEAN_POLL_MS}};
+}
+
+/* The driver pod is there and has not started. */
+static struct action decide_starting(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
     struct instant created = run->driver_created_at.ms ? run->driver_created_at : seen->driver_created_at;
     int64_t deadline = (created.ms ? created.ms : now.ms) + run->start_timeout_s * 1000;
@@ -104,54 +177,71 @@ static struct action decide_submitted(struct arena *arena, const struct run_fact
                                                seen->waiting.len ? ": " : "", SLICE_ARG(seen->waiting))};
         return record(o, seen);
     }
-    struct slice note = seen->waiting.ptr ? outcome_cut_details(arena, seen->waiting) : S("");
-    struct slice now_noted = run->state_details.ptr ? run->state_details : S("");
-    if (!slice_eq(note, now_noted))
-        return (struct action){.kind = ACTION_NOTE, .state_details = note, .driver_created_at = seen->driver_created_at};
-    return wait_until(deadline);
+    bool keep = run->attempt > 1 && !seen->waiting.len; /* the words about the attempt before */
+    struct slice words = seen->waiting.ptr ? outcome_cut_details(arena, seen->waiting) : S("");
+    return keep || is_noted(run, words) ? wait_until(deadline) : note(words);
+}
+
+static struct action driver_started(const struct run_facts *run, const struct observation *seen, struct instant now)
+{
+    return (struct action){.kind = ACTION_MOVE,
+                           .event = JOB_RUN_EVENT_DRIVER_STARTED,
+                           .state_details = run->attempt > 1 ? SLICE_NONE : S(""),
+                           .driver_created_at = seen->driver_created_at,
+                           .driver_started_at = seen->driver_started_at.ms ? seen->driver_started_at : now};
 }
 
 static struct action decide_started(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
-    if (run->outcome.ptr)
+    struct outcome gone = {.failure_reason = FAILURE_CLUSTER_UNAVAILABLE,
+                           .cause = slice_fmt(arena, "Trouble monitoring your JobRun. Cluster %.*s does not exist", SLICE_ARG(run->cluster))};
+    bool between = run_retries(arena, run);
+    if (run->outcome.ptr && !between)
         return decide_ending(arena, run, seen, now);
     if (seen->no_cluster)
-        return record((struct outcome){.failure_reason = FAILURE_CLUSTER_UNAVAILABLE,
-                                       .cause = S("Trouble monitoring your JobRun. Cluster does not exist")},
-                      seen);
+        return record(gone, seen);
+    if (is_lost(seen, now, CLUSTER_LOST_MAX_MS)) {
+        gone.cause = slice_fmt(arena, "Trouble monitoring your JobRun. Cluster %.*s is currently not reachable: %.*s", SLICE_ARG(run->cluster),
+                               SLICE_ARG(seen->trouble));
+        return record(gone, seen);
+    }
+    if (between)
+        return decide_between(arena, run, seen, now);
     if (!seen->synced)
         return wait_until(0);
+    if (run->attempt > 1 && !run->driver_created_at.ms) /* LAUNCHED sets it */
+        return (struct action){.kind = ACTION_LAUNCH};
     switch (seen->driver) {
     case DRIVER_ABSENT:
-        return record((struct outcome){.failure_reason = FAILURE_USER_ERROR, .cause = S("The driver pod was deleted before it ended")}, seen);
+        return record((struct outcome){.retryable = true, .failure_reason = FAILURE_USER_ERROR, .cause = S("The driver pod was deleted before it ended")}, seen);
     case DRIVER_PENDING:
-        return run->state == JOB_RUN_SUBMITTED ? decide_submitted(arena, run, seen, now) : wait_until(0);
+        return run->state == JOB_RUN_SUBMITTED || !run->driver_started_at.ms ? decide_starting(arena, run, seen, now) : wait_until(0);
     case DRIVER_RUNNING:
-        if (run->state == JOB_RUN_SUBMITTED)
-            return (struct action){.kind = ACTION_MOVE,
-                                   .event = JOB_RUN_EVENT_DRIVER_STARTED,
-                                   .state_details = S(""),
-                                   .driver_created_at = seen->driver_created_at,
-                                   .driver_started_at = seen->driver_started_at.ms ? seen->driver_started_at : now};
-        return wait_until(0);
+        return run->state == JOB_RUN_SUBMITTED || !run->driver_started_at.ms ? driver_started(run, seen, now) : wait_until(0);
     case DRIVER_ENDED:
         return record(outcome_of(arena, seen), seen);
     }
     return wait_until(0);
 }
 
-static struct action decide_cancel(const struct run_facts *run, const struct observation *seen, struct instant now)
+static struct action decide_cancel(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
     struct action stopped = {.kind = ACTION_MOVE, .event = JOB_RUN_EVENT_STOPPED, .state_details = S("JobRun CANCELLED successfully.")};
     if (run->launch_started_at.ms == 0 || seen->no_cluster) /* nothing was ever written to the cluster, or nothing is left to stop */
         return stopped;
+    if (is_lost(seen, now, CLUSTER_TROUBLE_MAX_MS)) {
+        stopped.state_details = outcome_cut_details(
+            arena, slice_fmt(arena, "JobRun CANCELLED. Cluster %.*s is currently not reachable, its driver is removed when it is again: %.*s", SLICE_ARG(run->cluster),
+                             SLICE_ARG(seen->trouble)));
+        return stopped;
+    }
     if (!seen->synced)
         return wait_until(0);
     if (seen->driver == DRIVER_PENDING || seen->driver == DRIVER_RUNNING)
         return seen->deleting ? wait_until(0) : (struct action){.kind = ACTION_KILL};
     if (!run->outcome.ptr) /* so that the logs come to their end */
         return record((struct outcome){.failure_reason = FAILURE_USER_ERROR, .cause = S("Cancelled")}, seen);
-    return seen->logs_settled ? stopped : wait_until(now.ms + 5000);
+    return seen->logs_settled ? stopped : wait_until(now.ms + LOGS_POLL_MS);
 }
 
 struct action decide(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
@@ -163,7 +253,7 @@ struct action decide(struct arena *arena, const struct run_facts *run, const str
     case JOB_RUN_RUNNING:
         return decide_started(arena, run, seen, now);
     case JOB_RUN_CANCEL_PENDING:
-        return decide_cancel(run, seen, now);
+        return decide_cancel(arena, run, seen, now);
     case JOB_RUN_COMPLETED:
     case JOB_RUN_FAILED:
     case JOB_RUN_CANCELLED:

@@ -3,6 +3,7 @@
 #pragma once
 #include "jobs/job_run_state.h"
 #include "jobs/outcome.h"
+#include "store/job_queue.h"
 
 enum driver_phase {
     DRIVER_ABSENT,  /* the watch is in step and shows none */
@@ -24,15 +25,20 @@ struct observation {
     int64_t exit_code;
     struct slice reason, message;   /* of the terminated container or the pod: OOMKilled, Evicted, StartError … */
     struct slice waiting;           /* why it does not start: the scheduler's or the kubelet's words; absent: nothing is wrong */
-    size_t executors;               /* pods of the run besides the driver */
-    bool logs_settled;              /* whole, or given up */
+    size_t pods;                    /* of the run, of all its attempts, that are still there */
+    bool attempt_read;              /* the logs of all containers that have run are in the spool, or there is nothing to read them from */
+    bool logs_settled;              /* of the whole run: whole, or given up */
     struct slice log_trouble;
-    struct slice last_error_line;   /* known once logs_settled */
+    struct slice last_error_line;   /* of the attempt; known once it is read */
 };
 
 /* The row's facts that matter. */
 struct run_facts {
     enum job_run_state state;
+    struct slice cluster;               /* its name, for words */
+    int64_t attempt, max_attempts;      /* 1.., max_attempts 0: no retry policy */
+    struct queue_look queue;            /* of a PENDING run whose launch_started_at is 0 */
+    struct resources ask, room;         /* for words about the queue */
     struct instant created_at;
     struct instant launch_started_at, driver_created_at, driver_started_at;
     struct slice outcome; /* JSON; absent: the driver has not ended as far as is recorded */
@@ -44,7 +50,10 @@ struct run_facts {
 
 enum action_kind {
     ACTION_WAIT,    /* nothing to do before again_at (ms 0: until something is observed) */
-    ACTION_LAUNCH,  /* write the driver and what belongs to it (repeatable), then LAUNCHED */
+    ACTION_LEAVE_QUEUE, /* in one transaction: if it still may, launch_started_at; else keep whether it waits for room */
+    ACTION_LAUNCH,  /* write the attempt's driver and what belongs to it (repeatable), then LAUNCHED */
+    ACTION_CLEAN,   /* delete everything of the attempt (repeatable) */
+    ACTION_RETRY,   /* as CLEAN, then RETRIED: the next attempt, with state_details */
     ACTION_MOVE,    /* change the state by event with failure_reason and state_details */
     ACTION_NOTE,    /* state_details only */
     ACTION_RECORD,  /* keep outcome in the row; the logs are then finished */
@@ -61,7 +70,14 @@ struct action {
     struct instant again_at;
 };
 
-/* Limits: how long a cluster may be away before a run that has not started fails. */
+/* How long a cluster may be away before a run that has not started fails, or one that is cancelled ends without it. */
 #define CLUSTER_TROUBLE_MAX_MS ((int64_t)10 * 60 * 1000)
+/* How long before a run that has started is given up: its driver may well go on meanwhile. */
+#define CLUSTER_LOST_MAX_MS ((int64_t)30 * 60 * 1000)
+/* How long the logs of a failed attempt hold back the next one. */
+#define ATTEMPT_LOGS_MAX_MS ((int64_t)60 * 1000)
+
+/* The recorded outcome is one that the run's retry policy answers with another attempt. */
+bool run_retries(struct arena *arena, const struct run_facts *run);
 
 struct action decide(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now);

@@ -1,7 +1,9 @@
 /* The pure parts of the job engine: state table, decisions, words, queue. */
 #include "base/arena.h"
+#include "jobs/ask.h"
 #include "jobs/decide.h"
 #include "jobs/job_run.h"
+#include "jobs/retry.h"
 #include "jobs/work_queue.h"
 #include <pthread.h>
 #include <setjmp.h>
@@ -44,7 +46,7 @@ static void test_every_pair_of_state_and_event_is_an_edge_or_refused(void **stat
             assert_false(job_run_state_is_final((enum job_run_state)s)); /* a final state is final */
         }
     }
-    assert_int_equal(edges, 10);
+    assert_int_equal(edges, 15);
     for (int s = 0; s < JOB_RUN_STATE_COUNT; s++) {
         enum job_run_state back;
         assert_true(job_run_state_parse(job_run_state_name((enum job_run_state)s), &back));
@@ -81,14 +83,31 @@ static void test_decisions(void **state)
     static const struct instant early = {.ms = NOW - 5000}, old = {.ms = NOW - 1000 * 1000};
     const struct slice ok = S("{\"succeeded\":true,\"hasExitCode\":true,\"exitCode\":0}");
     const struct slice bad = S("{\"succeeded\":false,\"exitCode\":1,\"failureReason\":\"USER_ERROR\",\"cause\":\"The driver ended with exit code 1\"}");
+    const struct slice broke = S("{\"succeeded\":false,\"exitCode\":1,\"retryable\":true,\"failureReason\":\"USER_ERROR\",\"cause\":\"The driver ended with exit code 1\"}");
+    static const struct instant long_ago = {.ms = NOW - 3600 * 1000};
+    static const struct queue_look free_now = {.verdict = QUEUE_FREE}, behind = {.verdict = QUEUE_BEHIND},
+                                   full = {.verdict = QUEUE_FULL, .under_way = 2, .max_concurrent = 2}, full_kept = {.verdict = QUEUE_FULL, .waits_for_room = true},
+                                   no_room = {.verdict = QUEUE_NO_ROOM},
+                                   no_room_kept = {.verdict = QUEUE_NO_ROOM, .used = {.memory_bytes = 5632LL << 20, .cpu_millis = 4500}, .waits_for_room = true};
     const struct row rows[] = {
-        {"pending waits for the first list", {.state = JOB_RUN_PENDING}, {0}, ACTION_WAIT, 0, NULL},
-        {"pending is launched", {.state = JOB_RUN_PENDING}, {.synced = true}, ACTION_LAUNCH, 0, NULL},
-        {"no cluster rejects", {.state = JOB_RUN_PENDING}, {.no_cluster = true}, ACTION_MOVE, JOB_RUN_EVENT_REJECTED, "Cluster does not exist."},
-        {"a cluster that is briefly away is waited for", {.state = JOB_RUN_PENDING, .created_at = early},
+        {"pending waits for the first list", {.state = JOB_RUN_PENDING, .queue = free_now}, {0}, ACTION_WAIT, 0, NULL},
+        {"the head of the queue leaves it", {.state = JOB_RUN_PENDING, .queue = free_now}, {.synced = true}, ACTION_LEAVE_QUEUE, 0, NULL},
+        {"who has left it is launched", {.state = JOB_RUN_PENDING, .launch_started_at = early}, {.synced = true}, ACTION_LAUNCH, 0, NULL},
+        {"a full virtual cluster is told with numbers", {.state = JOB_RUN_PENDING, .queue = full}, {0}, ACTION_NOTE, 0,
+         "Queued: 2 of at most 2 job runs of the virtual cluster are under way (maxConcurrentJobRuns)."},
+        {"and once", {.state = JOB_RUN_PENDING, .queue = behind, .state_details = S("Queued behind earlier job runs of the virtual cluster.")}, {0}, ACTION_WAIT, 0, NULL},
+        {"a run that waits its turn needs no cluster", {.state = JOB_RUN_PENDING, .queue = behind, .created_at = old},
+         {.trouble = S("connection refused"), .trouble_since = old}, ACTION_NOTE, 0, "Queued behind earlier job runs of the virtual cluster."},
+        {"that it waits for room is kept", {.state = JOB_RUN_PENDING, .queue = no_room}, {.synced = true}, ACTION_LEAVE_QUEUE, 0, NULL},
+        {"and told with numbers", {.state = JOB_RUN_PENDING, .queue = no_room_kept, .ask = {.memory_bytes = 2816LL << 20, .cpu_millis = 2000}, .room = {.memory_bytes = 6000LL << 20, .cpu_millis = 16000}},
+         {.synced = true}, ACTION_NOTE, 0,
+         "Queued: the driver and one executor need 2816 MiB of memory and 2 CPUs; job runs under way hold 5632 MiB and 4.500 of the machine's 6000 MiB and 16."},
+        {"no longer for room is kept too", {.state = JOB_RUN_PENDING, .queue = full_kept}, {.synced = true}, ACTION_LEAVE_QUEUE, 0, NULL},
+        {"no cluster rejects", {.state = JOB_RUN_PENDING, .cluster = S("c")}, {.no_cluster = true}, ACTION_MOVE, JOB_RUN_EVENT_REJECTED, "Cluster c does not exist."},
+        {"a cluster that is briefly away is waited for", {.state = JOB_RUN_PENDING, .queue = free_now, .created_at = early},
          {.trouble = S("connection refused"), .trouble_since = early}, ACTION_WAIT, 0, NULL},
-        {"a cluster that is long away rejects", {.state = JOB_RUN_PENDING, .created_at = old},
-         {.trouble = S("connection refused"), .trouble_since = old}, ACTION_MOVE, JOB_RUN_EVENT_REJECTED, "Cluster is currently not reachable: connection refused."},
+        {"a cluster that is long away rejects", {.state = JOB_RUN_PENDING, .cluster = S("c"), .queue = free_now, .created_at = old},
+         {.trouble = S("connection refused"), .trouble_since = old}, ACTION_MOVE, JOB_RUN_EVENT_REJECTED, "Cluster c is currently not reachable: connection refused."},
         {"submitted and starting waits", {.state = JOB_RUN_SUBMITTED, .driver_created_at = early, .start_timeout_s = 900},
          {.synced = true, .driver = DRIVER_PENDING}, ACTION_WAIT, 0, NULL},
         {"the scheduler's words reach the details", {.state = JOB_RUN_SUBMITTED, .driver_created_at = early, .start_timeout_s = 900},
@@ -98,7 +117,7 @@ static void test_decisions(void **state)
         {"a driver that does not start in time fails", {.state = JOB_RUN_SUBMITTED, .driver_created_at = old, .start_timeout_s = 900},
          {.synced = true, .driver = DRIVER_PENDING}, ACTION_RECORD, 0, NULL},
         {"a running driver is RUNNING", {.state = JOB_RUN_SUBMITTED}, {.synced = true, .driver = DRIVER_RUNNING}, ACTION_MOVE, JOB_RUN_EVENT_DRIVER_STARTED, ""},
-        {"running stays running", {.state = JOB_RUN_RUNNING}, {.synced = true, .driver = DRIVER_RUNNING}, ACTION_WAIT, 0, NULL},
+        {"running stays running", {.state = JOB_RUN_RUNNING, .driver_started_at = early}, {.synced = true, .driver = DRIVER_RUNNING}, ACTION_WAIT, 0, NULL},
         {"before the first list nothing is concluded", {.state = JOB_RUN_RUNNING}, {.driver = DRIVER_ABSENT}, ACTION_WAIT, 0, NULL},
         {"a deleted driver is recorded", {.state = JOB_RUN_RUNNING}, {.synced = true, .driver = DRIVER_ABSENT}, ACTION_RECORD, 0, NULL},
         {"an ended driver is recorded", {.state = JOB_RUN_RUNNING}, {.synced = true, .driver = DRIVER_ENDED, .has_exit_code = true}, ACTION_RECORD, 0, NULL},
@@ -110,6 +129,39 @@ static void test_decisions(void **state)
         {"a failure says its cause and last line", {.state = JOB_RUN_RUNNING, .outcome = bad},
          {.synced = true, .logs_settled = true, .last_error_line = S("ValueError: no such column")}, ACTION_MOVE, JOB_RUN_EVENT_BROKE,
          "The driver ended with exit code 1. ValueError: no such column. JobRun failed. Please refer logs uploaded to S3/CloudWatch"},
+        {"a failure that is not the last is told", {.state = JOB_RUN_RUNNING, .attempt = 1, .max_attempts = 3, .outcome = broke, .outcome_at = early},
+         {.synced = true, .attempt_read = true, .pods = 1, .last_error_line = S("ValueError: x")}, ACTION_NOTE, 0, "Attempt 1 of 3 failed, the next one begins at 1970-01-12T13:46:45Z: The driver ended with exit code 1. ValueError: x"},
+        {"when its logs are read", {.state = JOB_RUN_RUNNING, .attempt = 1, .max_attempts = 3, .outcome = broke, .outcome_at = early},
+         {.synced = true, .pods = 1}, ACTION_WAIT, 0, NULL},
+        {"then its objects go", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .outcome = broke, .outcome_at = early, .state_details = S("Attempt 2 of 3 failed, the next one begins at 1970-01-12T13:46:55Z: The driver ended with exit code 1")},
+         {.synced = true, .attempt_read = true, .pods = 1}, ACTION_CLEAN, 0, NULL},
+        {"the back-off is waited for", {.state = JOB_RUN_SUBMITTED, .attempt = 2, .max_attempts = 3, .outcome = broke, .outcome_at = early, .state_details = S("Attempt 2 of 3 failed, the next one begins at 1970-01-12T13:46:55Z: The driver ended with exit code 1")},
+         {.synced = true, .attempt_read = true}, ACTION_WAIT, 0, NULL},
+        {"and then the next attempt begins", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .outcome = broke, .outcome_at = old},
+         {.synced = true, .attempt_read = true}, ACTION_RETRY, JOB_RUN_EVENT_RETRIED, "Attempt 3 of 3. Attempt 2 failed: The driver ended with exit code 1"},
+        {"logs that can't be read hold it back a while only", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .outcome = broke, .outcome_at = old},
+         {.synced = true}, ACTION_RETRY, JOB_RUN_EVENT_RETRIED, NULL},
+        {"an old attempt's pods do", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .outcome = broke, .outcome_at = old},
+         {.synced = true, .attempt_read = true, .pods = 1}, ACTION_CLEAN, 0, NULL},
+        {"the next attempt is launched", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .launch_started_at = early}, {.synced = true}, ACTION_LAUNCH, 0, NULL},
+        {"and waited for", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .launch_started_at = early, .driver_created_at = early, .start_timeout_s = 900, .state_details = S("Attempt 2 of 3. x")},
+         {.synced = true, .driver = DRIVER_PENDING}, ACTION_WAIT, 0, NULL},
+        {"its driver starts", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .launch_started_at = early, .driver_created_at = early},
+         {.synced = true, .driver = DRIVER_RUNNING}, ACTION_MOVE, JOB_RUN_EVENT_DRIVER_STARTED, NULL},
+        {"or does not, which no attempt cures", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .driver_created_at = old, .start_timeout_s = 900},
+         {.synced = true, .driver = DRIVER_PENDING}, ACTION_RECORD, 0, NULL},
+        {"the last attempt's cause ends the run", {.state = JOB_RUN_RUNNING, .attempt = 3, .max_attempts = 3, .outcome = broke},
+         {.synced = true, .logs_settled = true}, ACTION_MOVE, JOB_RUN_EVENT_BROKE, "Attempt 3 of 3 failed. The driver ended with exit code 1. JobRun failed."},
+        {"what is no driver's failure is not tried again", {.state = JOB_RUN_RUNNING, .attempt = 1, .max_attempts = 3, .outcome = bad}, {.synced = true, .logs_settled = true},
+         ACTION_MOVE, JOB_RUN_EVENT_BROKE, "The driver ended with exit code 1."},
+        {"a cancel ends the back-off", {.state = JOB_RUN_CANCEL_PENDING, .attempt = 1, .max_attempts = 3, .launch_started_at = early, .outcome = broke},
+         {.synced = true, .logs_settled = true}, ACTION_MOVE, JOB_RUN_EVENT_STOPPED, NULL},
+        {"a cancel between attempts waits for the logs", {.state = JOB_RUN_CANCEL_PENDING, .attempt = 2, .max_attempts = 3, .launch_started_at = early}, {.synced = true}, ACTION_RECORD, 0, NULL},
+        {"a cluster that is away is borne for a while", {.state = JOB_RUN_RUNNING, .driver_started_at = old}, {.synced = true, .driver = DRIVER_RUNNING, .trouble = S("x"), .trouble_since = old}, ACTION_WAIT, 0, NULL},
+        {"a lost one is told", {.state = JOB_RUN_RUNNING, .driver_started_at = old}, {.synced = true, .driver = DRIVER_RUNNING, .trouble = S("x"), .trouble_since = long_ago}, ACTION_RECORD, 0, NULL},
+        {"a lost one ends the back-off", {.state = JOB_RUN_RUNNING, .attempt = 1, .max_attempts = 3, .outcome = broke, .outcome_at = old}, {.trouble = S("x"), .trouble_since = long_ago}, ACTION_RECORD, 0, NULL},
+        {"cancel does not wait for a lost one", {.state = JOB_RUN_CANCEL_PENDING, .cluster = S("c"), .launch_started_at = early}, {.trouble = S("x"), .trouble_since = long_ago}, ACTION_MOVE, JOB_RUN_EVENT_STOPPED,
+         "JobRun CANCELLED. Cluster c is currently not reachable"},
         {"cancel of a pending run needs no cluster", {.state = JOB_RUN_CANCEL_PENDING}, {0}, ACTION_MOVE, JOB_RUN_EVENT_STOPPED, "JobRun CANCELLED successfully."},
         {"cancel after a launch waits for the list", {.state = JOB_RUN_CANCEL_PENDING, .launch_started_at = early}, {0}, ACTION_WAIT, 0, NULL},
         {"cancel kills a running driver", {.state = JOB_RUN_CANCEL_PENDING, .launch_started_at = early}, {.synced = true, .driver = DRIVER_RUNNING}, ACTION_KILL, 0, NULL},
@@ -130,6 +182,56 @@ static void test_decisions(void **state)
             fail_msg("%s: no such edge", rows[i].what);
         assert_true(a.state_details.len <= 256);
     }
+}
+
+static void test_the_back_off_doubles_up_to_six_minutes(void **state)
+{
+    static const int64_t SECONDS[] = {10, 20, 40, 80, 160, 320, 360, 360};
+    for (size_t i = 0; i < ARRAY_SIZE(SECONDS); i++)
+        assert_int_equal(retry_backoff_ms((int64_t)i + 1), SECONDS[i] * 1000);
+    assert_int_equal(retry_backoff_ms(INT32_MAX), 360 * 1000);
+    assert_int_equal(retry_due((struct instant){.ms = 5}, 2).ms, 20005);
+}
+
+static void test_a_run_asks_for_its_driver_and_one_executor(void **state)
+{
+    struct spark_emr_plan plan = {0};
+    const struct resources roomy = {.memory_bytes = 1LL << 40, .cpu_millis = 64000}, tight = {.memory_bytes = 2000LL << 20, .cpu_millis = 64000},
+                           tiny = {.memory_bytes = 1000LL << 20, .cpu_millis = 64000}, none = {0};
+    assert_null(json_parse(arena, S("{\"spec\":{\"containers\":[{\"resources\":{\"requests\":{\"memory\":\"1408Mi\",\"cpu\":\"1\"}}}]}}"), JSON_DUPLICATES_REFUSE, &plan.pod));
+    spark_conf_init(&plan.conf, arena);
+    struct resources ask = ask_of_plan(&plan, &roomy);
+    assert_int_equal(ask.memory_bytes, 2816LL << 20); /* twice 1 GiB and 384 MiB */
+    assert_int_equal(ask.cpu_millis, 2000);
+    assert_int_equal(ask_of_plan(&plan, &tight).memory_bytes, 1408LL << 20); /* its executor can't ever be placed */
+    assert_int_equal(ask_of_plan(&plan, &tiny).memory_bytes, 0);             /* nor can this driver */
+    assert_int_equal(ask_of_plan(&plan, &none).memory_bytes, 0);
+    spark_conf_set(&plan.conf, S("spark.executor.memory"), S("4g"), SPARK_CONF_ARGUMENT);
+    spark_conf_set(&plan.conf, S("spark.executor.memoryOverhead"), S("1g"), SPARK_CONF_ARGUMENT);
+    spark_conf_set(&plan.conf, S("spark.executor.pyspark.memory"), S("512m"), SPARK_CONF_ARGUMENT);
+    spark_conf_set(&plan.conf, S("spark.kubernetes.executor.request.cores"), S("500m"), SPARK_CONF_ARGUMENT);
+    ask = ask_of_plan(&plan, &roomy);
+    assert_int_equal(ask.memory_bytes, (1408LL + 4096 + 1024 + 512) << 20);
+    assert_int_equal(ask.cpu_millis, 1500);
+    spark_conf_set(&plan.conf, S("spark.executor.instances"), S("0"), SPARK_CONF_ARGUMENT);
+    assert_int_equal(ask_of_plan(&plan, &roomy).memory_bytes, 1408LL << 20);
+}
+
+static void test_amounts_and_rooms(void **state)
+{
+    assert_int_equal(amount_bytes(S("1408Mi")), 1408LL << 20);
+    assert_int_equal(amount_bytes(S("1.5G")), 1500000000);
+    assert_int_equal(amount_millis(S("500m")), 500);
+    assert_int_equal(amount_millis(S("0.1")), 100);
+    assert_int_equal(amount_millis(S("1u")), 0);
+    assert_int_equal(amount_bytes(S("")), 0);
+    assert_int_equal(amount_bytes(S("99999999999Ti")), (int64_t)1 << 60);
+    struct json *nodes;
+    assert_null(json_parse(arena, S("{\"items\":[{\"status\":{\"allocatable\":{\"memory\":\"1Gi\",\"cpu\":\"8\"}}},{\"status\":{\"allocatable\":{\"memory\":\"2Gi\",\"cpu\":\"16\"}}}]}"),
+                           JSON_DUPLICATES_REFUSE, &nodes));
+    struct resources room = room_of_nodes(nodes);
+    assert_int_equal(room.memory_bytes, 2LL << 30);
+    assert_int_equal(room.cpu_millis, 16000);
 }
 
 static void test_the_line_that_says_most_is_found(void **state)
@@ -200,6 +302,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_pair_of_state_and_event_is_an_edge_or_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids_sort_by_time_and_decode_to_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_decisions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_back_off_doubles_up_to_six_minutes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_run_asks_for_its_driver_and_one_executor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_amounts_and_rooms, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_line_that_says_most_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_details_are_cut_at_a_character, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_key_is_never_in_two_workers, setup, teardown),

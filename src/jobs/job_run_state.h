@@ -8,24 +8,31 @@
     X(PENDING) X(SUBMITTED) X(RUNNING) X(FAILED) X(CANCELLED) X(CANCEL_PENDING) X(COMPLETED)
 
 #define JOB_RUN_EVENTS(X) \
-    X(LAUNCHED)       /* every object of the driver is in the cluster */ \
+    X(LAUNCHED)       /* every object of the attempt's driver is in the cluster */ \
     X(REJECTED)       /* it can't be launched: bad configuration, no cluster, no log destination */ \
     X(DRIVER_STARTED) /* the driver's process runs */ \
     X(SUCCEEDED)      /* the driver ended with 0 and its logs are whole */ \
     X(BROKE)          /* the driver ended otherwise, vanished or never started; logs are whole */ \
+    X(RETRIED)        /* the driver broke, what it had is gone, its back-off is over: the next attempt begins */ \
     X(CANCEL_ASKED)   /* CancelJobRun */ \
     X(STOPPED)        /* after CANCEL_ASKED: nothing of it runs any more */
 
-/* EDGE(from, event, to): everything else is refused by the store's compare-and-set. */
+/* EDGE(from, event, to): everything else is refused by the store's compare-and-set. Between two attempts a run keeps its state, as the
+ * Kubernetes Job of EMR's retry stays active. */
 #define JOB_RUN_EDGES(EDGE) \
     EDGE(PENDING,        LAUNCHED,       SUBMITTED) \
     EDGE(PENDING,        REJECTED,       FAILED) \
     EDGE(PENDING,        CANCEL_ASKED,   CANCEL_PENDING) \
     EDGE(SUBMITTED,      DRIVER_STARTED, RUNNING) \
     EDGE(SUBMITTED,      BROKE,          FAILED) \
+    EDGE(SUBMITTED,      RETRIED,        SUBMITTED) \
+    EDGE(SUBMITTED,      LAUNCHED,       SUBMITTED) \
     EDGE(SUBMITTED,      CANCEL_ASKED,   CANCEL_PENDING) \
     EDGE(RUNNING,        SUCCEEDED,      COMPLETED) \
     EDGE(RUNNING,        BROKE,          FAILED) \
+    EDGE(RUNNING,        RETRIED,        RUNNING) \
+    EDGE(RUNNING,        LAUNCHED,       RUNNING) \
+    EDGE(RUNNING,        DRIVER_STARTED, RUNNING) \
     EDGE(RUNNING,        CANCEL_ASKED,   CANCEL_PENDING) \
     EDGE(CANCEL_PENDING, STOPPED,        CANCELLED)
 /* clang-format on */

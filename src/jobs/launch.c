@@ -73,8 +73,10 @@ struct names {
 static struct names names_of(const struct launch_context *context, struct arena *arena, const struct job_run *run)
 {
     struct slice account = context->options->account_id, role = base36_encode(arena, role_name_of(run->execution_role_arn));
+    /* Each attempt has a Secret of its own: the garbage collector may still be after the one whose owner has gone. */
+    struct slice suffix = run->attempt > 1 ? slice_fmt(arena, "-%lld", (long long)run->attempt) : S("");
     struct names n = {
-        .secret = slice_fmt(arena, "%.*s-credentials", SLICE_ARG(run->id)),
+        .secret = slice_fmt(arena, "%.*s-credentials%.*s", SLICE_ARG(run->id), SLICE_ARG(suffix)),
         .driver_account = slice_fmt(arena, "emr-containers-sa-spark-driver-%.*s-%.*s", SLICE_ARG(account), SLICE_ARG(role)),
         .executor_account = slice_fmt(arena, "emr-containers-sa-spark-executor-%.*s-%.*s", SLICE_ARG(account), SLICE_ARG(role)),
     };
@@ -243,6 +245,16 @@ static struct err *write_objects(const struct launch_context *context, struct ar
     return NULL;
 }
 
+struct resources launch_ask(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct resources *room)
+{
+    struct names names = names_of(context, arena, run);
+    struct spark_emr_plan plan;
+    struct err *e = room->memory_bytes ? plan_run(context, arena, run, &names, &plan) : NULL;
+    bool unknown = e || !room->memory_bytes;
+    err_free(e);
+    return unknown ? (struct resources){0} : ask_of_plan(&plan, room);
+}
+
 struct err *launch_run(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct launched *ret_launched)
 {
     struct names names = names_of(context, arena, run);
@@ -257,6 +269,13 @@ struct err *launch_run(const struct launch_context *context, struct arena *arena
     tell_plan(context, run, &plan); /* last: what is tried again is told once */
     *ret_launched = (struct launched){.pod = pod, .start_timeout_s = plan.job_start_timeout_s};
     return NULL;
+}
+
+struct slice launch_driver_name(struct arena *arena, const struct job_run *run)
+{
+    struct spark_emr_names names;
+    spark_emr_names(arena, run->id, (int)run->attempt, &names);
+    return names.pod_name;
 }
 
 struct err *launch_kill(const struct launch_context *context, struct arena *arena, const struct job_run *run)

@@ -1,6 +1,7 @@
 /* launch: a run's objects into its cluster and out of it again. Every name is derived from the run id and attempt, so that each of these
  * may run twice. Called by the reconciler's workers only. */
 #pragma once
+#include "jobs/ask.h"
 #include "jobs/reconciler.h"
 #include "logship/logship.h"
 #include "store/job_run.h"
@@ -12,6 +13,9 @@ struct launch_context {
     struct slice driver_master;
 };
 
+/* What the run must have to get on, of what the room has (jobs/ask.h). A run that can't be planned asks for nothing: its launch says why. */
+struct resources launch_ask(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct resources *room);
+
 /* What the run's log shipping needs to know; makes the run's key if it has none. */
 struct err *launch_describe_logs(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct logship_run *ret_run) NODISCARD;
 
@@ -22,6 +26,9 @@ struct launched {
 /* Writes everything of the driver. Errors: ERR_UNAVAILABLE may be tried again; any other rejects the run: e->code is then the failure
  * reason (FAILURE_…), the message is the cause. */
 struct err *launch_run(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct launched *ret_launched) NODISCARD;
+
+/* The name of the attempt's driver pod. */
+struct slice launch_driver_name(struct arena *arena, const struct job_run *run);
 
 /* Deletes the driver pod with its own grace. */
 struct err *launch_kill(const struct launch_context *context, struct arena *arena, const struct job_run *run) NODISCARD;

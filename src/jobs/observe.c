@@ -200,16 +200,15 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
         pod_free(dropped);
 }
 
-void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct observation *ret_seen)
+void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct slice driver_pod, struct observation *ret_seen)
 {
     struct observation seen = {.driver = DRIVER_ABSENT};
-    size_t executors = 0;
+    size_t pods = 0;
     mutex_lock(&obs->lock);
     struct run *run = *find(obs, run_id);
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
-        if (!p->driver && !p->gone)
-            executors++;
-        if (p->driver && (!p->gone || p->facts.driver == DRIVER_ENDED)) { /* one that ended and was then deleted has ended */
+        pods += !p->gone;
+        if (p->driver && slice_eq(p->name, driver_pod) && (!p->gone || p->facts.driver == DRIVER_ENDED)) { /* one that ended and was then deleted has ended */
             seen = p->facts;
             seen.reason = slice_dup(arena, seen.reason);
             seen.message = slice_dup(arena, seen.message);
@@ -217,7 +216,7 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
         }
     }
     mutex_unlock(&obs->lock);
-    seen.executors = executors;
+    seen.pods = pods;
     *ret_seen = seen;
 }
 

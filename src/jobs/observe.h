@@ -18,8 +18,9 @@ enum observed { OBSERVED_PRESENT, OBSERVED_GONE, OBSERVED_CREATED };
 /* Takes in one pod; *ret_run_id (in the arena) is absent when it is no run's. */
 void observations_pod(struct observations *obs, struct arena *arena, const struct json *pod, enum observed what, struct slice *ret_run_id);
 
-/* The pods' part of an observation: driver, its facts, executors. Copies into the arena. */
-void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct observation *ret_seen);
+/* The pods' part of an observation: the driver (the attempt's: by the pod's name) and its facts, how many pods there are. Copies into the
+ * arena. */
+void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct slice driver_pod, struct observation *ret_seen);
 
 struct observed_container {
     struct slice pod, container;

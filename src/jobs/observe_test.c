@@ -46,7 +46,7 @@ static void tell(const char *name, const char *role, const char *status, enum ob
 static struct observation seen(void)
 {
     struct observation o;
-    observations_get(obs, arena, S("r"), &o);
+    observations_get(obs, arena, S("r"), S("d"), &o);
     return o;
 }
 
@@ -130,15 +130,18 @@ static void test_what_was_created_never_replaces_what_was_told(void **state)
     assert_int_equal(count, 0);
 }
 
-static void test_executors_are_counted_and_do_not_decide(void **state)
+static void test_pods_are_counted_and_only_the_driver_decides(void **state)
 {
     tell("d", "driver", RUNNING, OBSERVED_PRESENT);
     tell("e1", "executor", ENDED("0", ""), OBSERVED_PRESENT);
     tell("e2", "executor", RUNNING, OBSERVED_PRESENT);
-    assert_int_equal(seen().executors, 2);
+    assert_int_equal(seen().pods, 3);
     assert_int_equal(seen().driver, DRIVER_RUNNING);
     tell("e1", "executor", "{}", OBSERVED_GONE);
-    assert_int_equal(seen().executors, 1);
+    assert_int_equal(seen().pods, 2);
+    tell("d-2", "driver", ENDED("1", ""), OBSERVED_PRESENT); /* another attempt's */
+    assert_int_equal(seen().driver, DRIVER_RUNNING);
+    assert_int_equal(seen().pods, 3);
     observations_drop(obs, S("r"));
     observations_drop(obs, S("r"));
     assert_int_equal(seen().driver, DRIVER_ABSENT);
@@ -163,7 +166,7 @@ int main(void)
         TEST(test_a_deleted_driver_is_absent_unless_it_had_ended),
         TEST(test_a_tombstone_keeps_the_containers_as_ended),
         TEST(test_what_was_created_never_replaces_what_was_told),
-        TEST(test_executors_are_counted_and_do_not_decide),
+        TEST(test_pods_are_counted_and_only_the_driver_decides),
         TEST(test_pods_of_no_run_are_ignored),
     };
     return cmocka_run_group_tests_name("observe", tests, NULL, NULL);

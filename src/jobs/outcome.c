@@ -10,6 +10,8 @@ struct slice outcome_to_json(struct arena *arena, const struct outcome *outcome)
     json_set_bool(arena, j, "succeeded", outcome->succeeded);
     if (outcome->has_exit_code)
         json_set_i64(arena, j, "exitCode", outcome->exit_code);
+    if (outcome->retryable)
+        json_set_bool(arena, j, "retryable", true);
     if (outcome->failure_reason.ptr)
         json_set_text(arena, j, "failureReason", outcome->failure_reason);
     if (outcome->cause.ptr)
@@ -31,6 +33,7 @@ bool outcome_from_json(struct arena *arena, struct slice text, struct outcome *r
         .succeeded = json_get_bool(j, "succeeded", false),
         .has_exit_code = json_get(j, S("exitCode")) != NULL,
         .exit_code = json_get_i64(j, "exitCode", -1),
+        .retryable = json_get_bool(j, "retryable", false),
         .failure_reason = json_get_text(j, "failureReason"),
         .cause = json_get_text(j, "cause"),
     };

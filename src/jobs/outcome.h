@@ -14,6 +14,7 @@ struct outcome {
     bool succeeded;
     bool has_exit_code;
     int64_t exit_code;
+    bool retryable;              /* the driver itself broke: a retry policy may give it another attempt */
     struct slice failure_reason; /* when not succeeded */
     struct slice cause;          /* what happened, a sentence without its full stop; may be empty */
 };

@@ -126,6 +126,15 @@ struct err *k8s_get(struct k8s_client *c, struct arena *arena, struct slice path
     return e;
 }
 
+struct err *k8s_get_within(struct k8s_client *c, struct arena *arena, struct slice path, int timeout_ms, struct json **ret_object)
+{
+    return k8s_get(c, arena, path, ret_object);
+}
+
+void k8s_client_interrupt(struct k8s_client *c)
+{
+}
+
 struct err *k8s_create(struct k8s_client *c, struct arena *arena, struct slice path, const struct json *object, struct json **ret_object)
 {
     struct json *made = json_clone(arena, object), *meta = json_ensure_object(arena, made, "metadata");
@@ -202,7 +211,8 @@ static void watch_list(struct k8s_watch *w)
         struct arena *arena = arena_new();
         char *text = o->text ? xstrdup(o->text) : NULL;
         const char *name = strrchr(o->path, '/') + 1;
-        struct slice id = slice_sub(slice_from_cstr(name), strlen("spark-"), strlen(name) - strlen("spark--driver"));
+        const char *tail = strstr(name, "-driver");
+        struct slice id = slice_sub(slice_from_cstr(name), strlen("spark-"), (size_t)(tail - name) - strlen("spark-"));
         struct slice tombstone = slice_fmt(arena, "{\"metadata\":{\"name\":\"%s\",\"labels\":{\"emr-containers.amazonaws.com/job.id\":\"%.*s\",\"spark-role\":\"driver\"}}}",
                                            name, SLICE_ARG(id));
         pthread_mutex_unlock(&c->lock);
@@ -269,6 +279,22 @@ static struct reconciler *reconciler;
 static struct http_server *sinks;
 static char endpoint[64];
 static bool sinks_away, connect_fails; /* guarded by kube->lock */
+static int max_concurrent; /* of virtual clusters that are added */
+static int max_attempts;   /* of runs that are added */
+static bool one_machine;
+static _Atomic int64_t clock_ahead_ms; /* of the reconciler's clock */
+
+static struct instant ahead_now(void *ctx)
+{
+    return (struct instant){.ms = instant_now().ms + clock_ahead_ms};
+}
+
+static int64_t real_monotonic_ms(void *ctx)
+{
+    return monotonic_ms();
+}
+
+static const struct reconciler_clock CLOCK = {.now = ahead_now, .monotonic_ms = real_monotonic_ms};
 static int puts_done;
 
 static struct k8s_client *kube_new(void)
@@ -302,7 +328,7 @@ static void serve_sinks(struct http_request *request, void *ctx)
     http_respond(request, away ? 503 : 200, NULL, 0, away ? S("<html>try later</html>") : S(""));
 }
 
-static struct err *connect_to(void *ctx, struct slice cluster, struct k8s_client **ret_client, struct slice *ret_driver_master)
+static struct err *connect_to(void *ctx, struct slice cluster, struct reconciler_cluster *ret_cluster)
 {
     pthread_mutex_lock(&kube->lock);
     bool fails = connect_fails;
@@ -311,8 +337,9 @@ static struct err *connect_to(void *ctx, struct slice cluster, struct k8s_client
         return err_new(ERR_UNAVAILABLE, "no way to the cluster");
     if (slice_eq(cluster, S("none")))
         return err_new(ERR_NOT_FOUND, "no cluster none");
-    *ret_client = slice_eq(cluster, S("other")) ? other : kube;
-    *ret_driver_master = S("https://127.16.0.1:6443");
+    *ret_cluster = (struct reconciler_cluster){.client = slice_eq(cluster, S("other")) ? other : kube,
+                                               .driver_master = S("https://127.16.0.1:6443"),
+                                               .one_machine = one_machine};
     return NULL;
 }
 
@@ -322,6 +349,7 @@ static void start(void)
     assert_null(store_open(slice_fmt(arena, "%s/ember.db", dir).ptr, &store));
     assert_null(reconciler_start(&(struct reconciler_options){.store = store,
                                                               .connect = connect_to,
+                                                              .clock = &CLOCK,
                                                               .account_id = S("111122223333"),
                                                               .region = S("us-east-1"),
                                                               .endpoint = slice_from_cstr(endpoint),
@@ -350,7 +378,9 @@ static int setup(void **state)
     arena = arena_new();
     kube = kube_new();
     other = kube_new();
-    sinks_away = connect_fails = false;
+    sinks_away = connect_fails = one_machine = false;
+    max_concurrent = max_attempts = 0;
+    clock_ahead_ms = 0;
     snprintf(dir, sizeof(dir), "/tmp/reconciler_test.XXXXXX");
     assert_non_null(mkdtemp(dir));
     assert_null(http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = serve_sinks}, &sinks));
@@ -377,10 +407,11 @@ static void add_cluster(const char *id, const char *cluster)
 {
     struct slice ignored;
     struct virtual_cluster row = {.id = slice_from_cstr(id),
+                                  .max_concurrent_job_runs = max_concurrent,
                                   .name = S("n"),
                                   .state = S("RUNNING"),
                                   .cluster = slice_from_cstr(cluster),
-                                  .namespace_ = S("ns"),
+                                  .namespace_ = strcmp(id, "vc") == 0 ? S("ns") : slice_from_cstr(id),
                                   .created_at = instant_now()};
     assert_null(store_virtual_cluster_insert(store, arena, &row, slice_fmt(arena, "arn/%s", id), SLICE_NONE, SLICE_NONE, &ignored));
 }
@@ -393,6 +424,7 @@ static void add_run(const char *id, const char *cluster, const char *overrides)
     struct job_run row = {.id = slice_from_cstr(id),
                           .virtual_cluster_id = slice_from_cstr(cluster),
                           .name = S("pi"),
+                          .retry_max_attempts = max_attempts,
                           .state = S("PENDING"),
                           .execution_role_arn = S("arn:aws:iam::111122223333:role/job"),
                           .release_label = S("emr-6.2.0-latest"),
@@ -847,6 +879,333 @@ static void test_a_log_destination_that_is_away_at_the_launch_is_waited_for(void
     wait_state("logs", "SUBMITTED");
 }
 
+/* ---- queue ---- */
+
+static void wait_details(const char *id, const char *start)
+{
+    for (int64_t until = monotonic_ms() + DEADLINE_MS; !slice_starts_with(get(id).state_details, slice_from_cstr(start)); wait_a_little()) {
+        revive();
+        if (monotonic_ms() > until)
+            fail_msg("%s (%.*s) says \"%.*s\", not \"%s\"", id, SLICE_ARG(get(id).state), SLICE_ARG(get(id).state_details), start);
+    }
+}
+
+static void set_limits(const char *id, int concurrent)
+{
+    struct virtual_cluster_limits limits = {.max_concurrent_job_runs = concurrent};
+    assert_null(store_virtual_cluster_update(store, arena, slice_from_cstr(id), &limits, SLICE_NONE, SLICE_NONE, instant_now()));
+    reconciler_nudge_queues(reconciler);
+}
+
+static int under_way(const char *prefix, int count)
+{
+    int n = 0;
+    for (int i = 0; i < count; i++) {
+        struct job_run run = get(slice_fmt(arena, "%s%d", prefix, i).ptr);
+        n += run.launch_started_at.ms && !run.finished_at.ms;
+    }
+    return n;
+}
+
+static void test_runs_leave_the_queue_in_order_and_no_more_than_may(void **state)
+{
+    max_concurrent = 2;
+    start();
+    add_cluster("vc", "local");
+    for (int i = 0; i < 6; i++)
+        add_run(slice_fmt(arena, "q%d", i).ptr, "vc", NULL);
+    wait_details("q2", "Queued: 2 of at most 2 job runs of the virtual cluster are under way (maxConcurrentJobRuns).");
+    wait_details("q5", "Queued behind earlier job runs of the virtual cluster.");
+    for (int i = 0; i < 6; i++) {
+        const char *id = slice_fmt(arena, "q%d", i).ptr;
+        wait_state(id, "SUBMITTED");
+        assert_true(under_way("q", 6) <= 2);
+        for (int later = i + 2; later < 6; later++)
+            assert_int_equal(get(slice_fmt(arena, "q%d", later).ptr).launch_started_at.ms, 0);
+        live(id, ENDED(0), "COMPLETED");
+    }
+}
+
+static void test_a_queued_run_is_cancelled_at_once_and_the_next_moves_up(void **state)
+{
+    max_concurrent = 1;
+    start();
+    add_cluster("vc", "local");
+    for (int i = 0; i < 3; i++)
+        add_run(slice_fmt(arena, "q%d", i).ptr, "vc", NULL);
+    wait_state("q0", "SUBMITTED");
+    cancel("q1");
+    wait_state("q1", "CANCELLED");
+    wait_reaped("q1");
+    struct err *again = job_run_cancel(store, S("q1"), instant_now());
+    assert_true(again && again->kind == ERR_CONFLICT);
+    err_free(again);
+    live("q0", ENDED(0), "COMPLETED");
+    live("q2", ENDED(0), "COMPLETED");
+    expect_history("q1", "START CANCEL_ASKED STOPPED ");
+}
+
+static void test_a_changed_limit_counts_at_once(void **state)
+{
+    max_concurrent = 1;
+    start();
+    add_cluster("vc", "local");
+    for (int i = 0; i < 4; i++)
+        add_run(slice_fmt(arena, "q%d", i).ptr, "vc", NULL);
+    wait_state("q0", "SUBMITTED");
+    wait_details("q1", "Queued: 1 of at most 1 ");
+    set_limits("vc", 3);
+    wait_state("q2", "SUBMITTED");
+    wait_details("q3", "Queued: 3 of at most 3 ");
+    set_limits("vc", 0);
+    wait_state("q3", "SUBMITTED");
+}
+
+static void test_a_daemon_that_dies_at_any_call_keeps_the_queue(void **state)
+{
+    for (int at = 1; at < 40; at += 3) {
+        max_concurrent = 1;
+        start();
+        pthread_mutex_lock(&kube->lock);
+        kube->calls = 0;
+        kube->die_at = at;
+        kube->die_after = at & 1;
+        pthread_mutex_unlock(&kube->lock);
+        add_cluster("vc", "local");
+        for (int i = 0; i < 3; i++)
+            add_run(slice_fmt(arena, "q%d", i).ptr, "vc", NULL);
+        for (int i = 0; i < 3; i++) {
+            const char *id = slice_fmt(arena, "q%d", i).ptr;
+            wait_state(id, "SUBMITTED");
+            assert_true(under_way("q", 3) == 1);
+            live(id, ENDED(0), "COMPLETED");
+            expect_history(id, "START LAUNCHED DRIVER_STARTED SUCCEEDED ");
+        }
+        for (int i = 0; i < 3; i++)
+            expect_nothing_left(slice_fmt(arena, "q%d", i).ptr, 1);
+        teardown(NULL);
+        setup(NULL);
+    }
+    start();
+}
+
+static void add_node(const char *memory)
+{
+    struct object *o = object_at(kube, S("/api/v1/nodes"), true);
+    o->text = xstrdup(slice_fmt(arena, "{\"items\":[{\"status\":{\"allocatable\":{\"memory\":\"%s\",\"cpu\":\"64\"}}}]}", memory).ptr);
+}
+
+static void test_drivers_leave_room_for_an_executor_and_older_runs_go_first(void **state)
+{
+    one_machine = true;
+    start();
+    add_node("6Gi"); /* two drivers with an executor each: 2866 MiB, with the overhead of Python */
+    add_cluster("vc", "local");
+    add_cluster("vd", "local");
+    add_run("q0", "vc", NULL);
+    wait_state("q0", "SUBMITTED");
+    add_run("q1", "vc", NULL);
+    wait_state("q1", "SUBMITTED");
+    add_run("q2", "vc", NULL);
+    wait_details("q2", "Queued: the driver and one executor need 2866 MiB of memory and 2 CPUs; job runs under way hold 5732 MiB and 4 of the machine's 6144 MiB and 64.");
+    add_run("q3", "vd", "{\"applicationConfiguration\":[{\"classification\":\"spark-defaults\",\"properties\":{\"spark.executor.instances\":\"0\",\"spark.driver.memory\":\"1m\"}}]}");
+    wait_details("q3", "Queued: earlier job runs of other virtual clusters wait for room on the machine."); /* though it is small */
+    cancel("q2");
+    wait_state("q2", "CANCELLED");
+    wait_state("q3", "SUBMITTED");
+    live("q0", ENDED(0), "COMPLETED");
+}
+
+static void test_a_run_that_can_never_be_placed_is_left_to_the_scheduler(void **state)
+{
+    one_machine = true;
+    start();
+    add_node("2Gi");
+    add_cluster("vc", "local");
+    add_run("q0", "vc", "{\"applicationConfiguration\":[{\"classification\":\"spark-defaults\",\"properties\":{\"spark.driver.memory\":\"4000g\"}}]}");
+    wait_state("q0", "SUBMITTED");
+    add_run("q1", "vc", NULL); /* its driver only */
+    wait_state("q1", "SUBMITTED");
+}
+
+/* ---- retry ---- */
+
+static void advance(int64_t ms)
+{
+    clock_ahead_ms += ms;
+    if (reconciler)
+        reconciler_nudge(reconciler, S("r1"));
+}
+
+/* Attempt `attempt` of r1 runs and ends. */
+static void attempt(int number, const char *ended)
+{
+    const char *driver = number > 1 ? slice_fmt(arena, DRIVER_OF("r1") "-%d", number).ptr : DRIVER_OF("r1");
+    wait_pod(driver, true);
+    set_status(driver, slice_fmt(arena, CONTAINER("{\"running\":{\"startedAt\":\"%.*s\"}}"), SLICE_ARG(instant_iso8601(arena, ahead_now(NULL)))).ptr);
+    set_status(driver, ended);
+}
+
+static char *ended_now(int code)
+{
+    struct slice now = instant_iso8601(arena, ahead_now(NULL));
+    return slice_cstr(arena, slice_fmt(arena, CONTAINER("{\"terminated\":{\"exitCode\":%d,\"startedAt\":\"%.*s\",\"finishedAt\":\"%.*s\"}}"), code, SLICE_ARG(now), SLICE_ARG(now)));
+}
+
+static void wait_attempt(int number)
+{
+    for (int64_t until = monotonic_ms() + DEADLINE_MS; get("r1").attempt != number; wait_a_little()) {
+        revive();
+        if (monotonic_ms() > until)
+            fail_msg("attempt %lld (%.*s), not %d", (long long)get("r1").attempt, SLICE_ARG(get("r1").state_details), number);
+    }
+}
+
+static void expect_driver_pods(int count)
+{
+    pthread_mutex_lock(&kube->lock);
+    int creates = 0, names = 0;
+    for (size_t i = 0; i < kube->object_count; i++) {
+        if (is_pod(&kube->objects[i])) {
+            names++;
+            creates += kube->objects[i].creates;
+        }
+    }
+    pthread_mutex_unlock(&kube->lock);
+    assert_int_equal(names, count);
+    assert_int_equal(creates, count);
+}
+
+static void test_a_driver_that_fails_is_tried_again_after_its_back_off(void **state)
+{
+    max_attempts = 3;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", TO_S3);
+    attempt(1, ended_now(1));
+    wait_details("r1", "Attempt 1 of 3 failed, the next one begins at ");
+    assert_true(slice_find(get("r1").state_details, S("The driver ended with exit code 1. ValueError: no such column")) > 0);
+    wait_pod(DRIVER_OF("r1"), false); /* before the next begins */
+    assert_true(get("r1").attempt == 1 && !slice_eq(get("r1").state, S("FAILED")));
+    advance(8000);
+    assert_false(pod_there(kube, DRIVER_OF("r1") "-2"));
+    stop(); /* the due time is on disk */
+    start();
+    assert_int_equal(get("r1").attempt, 1);
+    advance(4000);
+    wait_attempt(2);
+    attempt(2, ended_now(1));
+    wait_details("r1", "Attempt 2 of 3 failed");
+    advance(21000);
+    attempt(3, ended_now(0));
+    wait_state("r1", "COMPLETED");
+    wait_reaped("r1");
+    expect_driver_pods(3);
+    pthread_mutex_lock(&kube->lock);
+    bool left = false;
+    for (size_t i = 0; i < kube->object_count; i++)
+        left = left || (kube->objects[i].text && !strstr(kube->objects[i].path, "/serviceaccounts/"));
+    pthread_mutex_unlock(&kube->lock);
+    assert_false(left);
+    assert_int_equal(get("r1").attempt, 3);
+    assert_true(puts_done >= 7); /* metadata is checked by each attempt, stdout and stderr of each */
+}
+
+static void test_the_last_attempts_cause_ends_the_run(void **state)
+{
+    max_attempts = 2;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    attempt(1, ended_now(1));
+    wait_details("r1", "Attempt 1 of 2 failed");
+    advance(11000);
+    attempt(2, ended_now(3));
+    wait_state("r1", "FAILED");
+    assert_true(slice_starts_with(get("r1").state_details, S("Attempt 2 of 2 failed. The driver ended with exit code 3. ValueError: no such column. JobRun failed.")));
+    wait_reaped("r1");
+}
+
+static void test_a_daemon_that_dies_at_any_call_starts_no_attempt_twice_and_skips_none(void **state)
+{
+    int last = 0;
+    for (int after = 0; after < 2; after++) {
+        for (int at = 1; at == 1 || at <= last; at += at < 8 ? 4 : 1) {
+            max_attempts = 3;
+            start();
+            pthread_mutex_lock(&kube->lock);
+            kube->calls = 0;
+            kube->die_at = at;
+            kube->die_after = after;
+            pthread_mutex_unlock(&kube->lock);
+            add_cluster("vc", "local");
+            add_run("r1", "vc", NULL);
+            for (int number = 1; number <= 3; number++) {
+                wait_attempt(number);
+                attempt(number, ended_now(number < 3));
+                if (number == 3)
+                    break;
+                wait_details("r1", slice_fmt(arena, "Attempt %d of 3 failed", number).ptr);
+                advance(41000);
+            }
+            wait_state("r1", "COMPLETED");
+            wait_reaped("r1");
+            expect_driver_pods(3);
+            assert_int_equal(get("r1").attempt, 3);
+            last = kube->calls > last && at == 1 ? kube->calls : last;
+            teardown(NULL);
+            setup(NULL);
+        }
+    }
+    assert_true(last > 25);
+    start();
+}
+
+static void test_cancel_at_any_moment_of_a_retry_starts_nothing_more(void **state)
+{
+    for (int moment = 0; moment < 4; moment++) {
+        max_attempts = 3;
+        start();
+        add_cluster("vc", "local");
+        add_run("r1", "vc", NULL);
+        attempt(1, ended_now(1));
+        if (moment > 0)
+            wait_details("r1", "Attempt 1 of 3 failed");
+        if (moment > 1)
+            advance(11000);
+        if (moment > 2)
+            wait_pod(DRIVER_OF("r1") "-2", true);
+        cancel("r1");
+        wait_state("r1", "CANCELLED");
+        wait_reaped("r1");
+        int64_t reached = get("r1").attempt;
+        assert_true(reached == 1 || (moment > 1 && reached == 2));
+        advance(1000000);
+        assert_false(pod_there(kube, DRIVER_OF("r1") "-2"));
+        expect_nothing_left("r1", (int)reached);
+        teardown(NULL);
+        setup(NULL);
+    }
+    start();
+}
+
+static void test_a_driver_that_does_not_start_in_time_is_not_tried_again(void **state)
+{
+    max_attempts = 3;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    wait_state("r1", "SUBMITTED");
+    advance(899 * 1000 - 60000);
+    wait_pod(DRIVER_OF("r1"), true);
+    assert_true(slice_eq(get("r1").state, S("SUBMITTED")));
+    advance(62000);
+    wait_state("r1", "FAILED");
+    assert_true(slice_starts_with(get("r1").state_details, S("The driver did not start within 900 seconds (cluster timeout)")));
+    assert_int_equal(get("r1").attempt, 1);
+    wait_reaped("r1");
+}
+
 static void test_pods_of_unknown_runs_are_left_alone(void **state)
 {
     struct json *pod, *made;
@@ -881,6 +1240,17 @@ int main(void)
         TEST(test_a_cluster_that_hangs_does_not_hold_up_another),
         TEST(test_a_sink_that_is_away_holds_the_end_back_a_while_and_gets_the_logs_later),
         TEST(test_a_log_destination_that_is_away_at_the_launch_is_waited_for),
+        TEST(test_runs_leave_the_queue_in_order_and_no_more_than_may),
+        TEST(test_a_queued_run_is_cancelled_at_once_and_the_next_moves_up),
+        TEST(test_a_changed_limit_counts_at_once),
+        TEST(test_a_daemon_that_dies_at_any_call_keeps_the_queue),
+        TEST(test_drivers_leave_room_for_an_executor_and_older_runs_go_first),
+        TEST(test_a_run_that_can_never_be_placed_is_left_to_the_scheduler),
+        TEST(test_a_driver_that_fails_is_tried_again_after_its_back_off),
+        TEST(test_the_last_attempts_cause_ends_the_run),
+        TEST(test_a_daemon_that_dies_at_any_call_starts_no_attempt_twice_and_skips_none),
+        TEST(test_cancel_at_any_moment_of_a_retry_starts_nothing_more),
+        TEST(test_a_driver_that_does_not_start_in_time_is_not_tried_again),
         TEST(test_pods_of_unknown_runs_are_left_alone),
     };
     return cmocka_run_group_tests_name("reconciler", tests, NULL, NULL);

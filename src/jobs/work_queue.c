@@ -165,6 +165,26 @@ bool work_queue_take(struct work_queue *q, struct slice *ret_key)
     return true;
 }
 
+bool work_queue_poll(struct work_queue *q, int64_t now_ms, struct slice *ret_key)
+{
+    mutex_lock(&q->lock);
+    bool due = !q->stopped && q->count && q->heap[0]->due_ms <= now_ms;
+    if (due)
+        *ret_key = pop(q)->key;
+    mutex_unlock(&q->lock);
+    return due;
+}
+
+bool work_queue_next_due(struct work_queue *q, int64_t *ret_due_ms)
+{
+    mutex_lock(&q->lock);
+    bool waits = q->count > 0;
+    if (waits)
+        *ret_due_ms = q->heap[0]->due_ms;
+    mutex_unlock(&q->lock);
+    return waits;
+}
+
 void work_queue_done(struct work_queue *q, struct slice key, int64_t again_ms)
 {
     mutex_lock(&q->lock);

@@ -11,6 +11,10 @@ void work_queue_free(struct work_queue *queue);
 void work_queue_add(struct work_queue *queue, struct slice key, int64_t due_ms);
 /* Waits for the next due key. False when the queue was stopped. The key stays valid until work_queue_done. */
 bool work_queue_take(struct work_queue *queue, struct slice *ret_key);
+/* As take, at this time and without waiting: false when none is due. */
+bool work_queue_poll(struct work_queue *queue, int64_t now_ms, struct slice *ret_key);
+/* When the first key that waits is due; false: none waits. */
+bool work_queue_next_due(struct work_queue *queue, int64_t *ret_due_ms);
 /* again_ms: look again then (monotonic); 0: only when it is added again. */
 void work_queue_done(struct work_queue *queue, struct slice key, int64_t again_ms);
 void work_queue_stop(struct work_queue *queue); /* wakes all takers */

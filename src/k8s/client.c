@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALL_TIMEOUT_MS = 30 * 1000, ANSWER_MAX_BYTES = 128 * 1024 * 1024 };
+enum { CALL_TIMEOUT_MS = 15 * 1000, ANSWER_MAX_BYTES = 128 * 1024 * 1024 };
 
 /* ---- life ---- */
 
@@ -45,6 +45,11 @@ struct err *k8s_client_new(const struct k8s_client_options *options, struct k8s_
                                                     .server = options->server,
                                                     .token = options->token},
                               ret_client);
+}
+
+void k8s_client_interrupt(struct k8s_client *client)
+{
+    __atomic_store_n(&client->stop, true, __ATOMIC_RELAXED);
 }
 
 void k8s_client_free(struct k8s_client *client)
@@ -160,11 +165,11 @@ struct err *k8s_request_send(struct k8s_client *client, struct arena *arena, con
                             .headers = headers,
                             .header_count = count,
                             .body = request->content_type ? request->body : SLICE_NONE,
-                            .timeout_ms = request->sink ? request->silence_ms : CALL_TIMEOUT_MS,
+                            .timeout_ms = request->sink ? request->silence_ms : request->timeout_ms ? request->timeout_ms : CALL_TIMEOUT_MS,
                             .max_body_bytes = ANSWER_MAX_BYTES,
                             .sink = request->sink,
                             .sink_ctx = request->sink_ctx,
-                            .stop = request->stop},
+                            .stop = request->stop ? request->stop : &client->stop},
         &response));
     if (response.status >= 200 && response.status < 300) {
         *ret_response = response;
@@ -194,6 +199,11 @@ static struct err *call_for_object(struct k8s_client *client, struct arena *aren
 struct err *k8s_get(struct k8s_client *client, struct arena *arena, struct slice path, struct json **ret_object)
 {
     return call_for_object(client, arena, &(struct k8s_request){.method = "GET", .path = path}, ret_object);
+}
+
+struct err *k8s_get_within(struct k8s_client *client, struct arena *arena, struct slice path, int timeout_ms, struct json **ret_object)
+{
+    return call_for_object(client, arena, &(struct k8s_request){.method = "GET", .path = path, .timeout_ms = timeout_ms}, ret_object);
 }
 
 struct err *k8s_create(struct k8s_client *client, struct arena *arena, struct slice path, const struct json *object,

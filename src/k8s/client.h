@@ -1,7 +1,7 @@
 /* client: what Ember asks of a Kubernetes API server, embedded or real: REST on single objects, list-then-watch, logs.
  * Objects are struct json. Errors carry the Status: kind by code (404 NOT_FOUND, 409 CONFLICT, 401/403 DENIED, 400/422 INVALID,
  * 429/5xx/no answer UNAVAILABLE), e->code is the reason ("AlreadyExists"), e->status the HTTP code, message the server's. Every
- * call has a deadline. Thread-safe. */
+ * call has a deadline (15 s for one object). Thread-safe. */
 #pragma once
 #include "base/err.h"
 #include "base/json.h"
@@ -18,10 +18,14 @@ struct k8s_client_options {
 struct err *k8s_client_new(const struct k8s_client_options *options, struct k8s_client **ret_client) NODISCARD;
 /* From a kubeconfig's text (YAML): current-context, embedded data or files; exec plugins are refused plainly. */
 struct err *k8s_client_from_kubeconfig(struct slice text, struct k8s_client **ret_client) NODISCARD;
+/* Calls that run (watches and logs but those with a stop of their own too) end soon with ERR_UNAVAILABLE, as do all later ones. */
+void k8s_client_interrupt(struct k8s_client *client);
 void k8s_client_free(struct k8s_client *client);
 
 /* path: "/api/v1/namespaces/ns/pods/x", may carry a query. */
 struct err *k8s_get(struct k8s_client *client, struct arena *arena, struct slice path, struct json **ret_object) NODISCARD;
+/* With a deadline of its own instead of the usual one. */
+struct err *k8s_get_within(struct k8s_client *client, struct arena *arena, struct slice path, int timeout_ms, struct json **ret_object) NODISCARD;
 struct err *k8s_create(struct k8s_client *client, struct arena *arena, struct slice path, const struct json *object, struct json **ret_object) NODISCARD;
 enum k8s_patch { K8S_PATCH_MERGE, K8S_PATCH_STRATEGIC, K8S_PATCH_JSON, K8S_PATCH_APPLY };
 struct err *k8s_patch(struct k8s_client *client, struct arena *arena, struct slice path, enum k8s_patch kind, const struct json *body,
@@ -31,7 +35,8 @@ struct err *k8s_delete(struct k8s_client *client, struct arena *arena, struct sl
 
 /* List-then-watch in a thread of its own. Events are level-triggered observations: after (re)listing, every object is told as
  * K8S_PRESENT and then K8S_SYNCED comes with a NULL object; an object that vanished meanwhile is told as K8S_GONE. On 410 it lists
- * again; errors are retried with back-off from 100 ms to 10 s and told as K8S_TROUBLE (message in e, borrowed). */
+ * again; errors are retried with back-off from 100 ms to 10 s and told as K8S_TROUBLE (message in e, borrowed): it lists again after one,
+ * so that K8S_SYNCED tells its end. */
 enum k8s_watch_event { K8S_PRESENT, K8S_GONE, K8S_SYNCED, K8S_TROUBLE };
 typedef void (*k8s_watch_fn)(void *ctx, enum k8s_watch_event event, const struct json *object, const struct err *e);
 struct k8s_watch;

@@ -9,6 +9,7 @@ enum log_split { LOG_SPLIT_UNKNOWN, LOG_SPLIT_YES, LOG_SPLIT_NO };
 
 struct k8s_client {
     enum log_split log_split; /* atomic: does the API server know the log parameter `stream`? */
+    volatile bool stop;       /* atomic; of all calls that have none of their own */
     struct http_client *http;
     char *server;     /* without a final slash */
     char *token;      /* NULL: none; secret */
@@ -30,7 +31,8 @@ struct k8s_request {
     struct err *(*sink)(void *ctx, struct slice data);
     void *sink_ctx;
     int silence_ms;
-    const volatile bool *stop;
+    const volatile bool *stop; /* NULL: the client's */
+    int timeout_ms;            /* 0: the usual; not for streams */
 };
 /* Any status but 2xx becomes an error made of the Status in the answer. */
 struct err *k8s_request_send(struct k8s_client *client, struct arena *arena, const struct k8s_request *request,

@@ -17,6 +17,7 @@ enum {
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 10 * 1000,
     WATCH_SECONDS = 300,
+    LIST_TIMEOUT_MS = 60 * 1000, /* a page */
     BUCKETS = 1024,
 };
 
@@ -182,7 +183,7 @@ static struct err *watch_list_page(struct k8s_watch *watch, struct slice *cursor
         path = k8s_path_with(arena, path, "continue", *cursor);
     struct http_response response;
     TRY(k8s_request_send(watch->client, arena,
-                         &(struct k8s_request){.method = "GET", .path = path, .stop = &watch->stop}, &response));
+                         &(struct k8s_request){.method = "GET", .path = path, .stop = &watch->stop, .timeout_ms = LIST_TIMEOUT_MS}, &response));
     struct json *list;
     TRY(json_parse(arena, response.body, JSON_DUPLICATES_LAST_WINS, &list));
     JSON_FOREACH (item, json_get(list, S("items"))) {
@@ -317,8 +318,10 @@ static void *watch_main(void *arg)
             continue;
         bool expected = e->status == 410; /* history is gone: normal after a long silence */
         if (!watch_stopping(watch)) {
-            if (!expected)
+            if (!expected) {
                 watch->fn(watch->ctx, K8S_TROUBLE, NULL, e);
+                watch->relist = true; /* a watch may say nothing for long: only a list tells that it is over */
+            }
             watch_back_off(watch);
         }
         err_free(e);

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "logship/logship_internal.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #define RETRY_MIN_MS 200
@@ -33,6 +32,19 @@ static struct err *write_at(int fd, struct slice data, int64_t offset)
     return NULL;
 }
 
+/* Under the lock: why the run may not have so many bytes more; NULL: it may. */
+static struct err *check_limits(const struct log_run *run, int64_t more)
+{
+    const struct logship_options *o = &run->ship->options;
+    if (run->spooled_bytes + more > o->run_max_bytes)
+        return err_code(ERR_LIMIT, "SpoolFull", "the logs of the run were cut at %lld bytes, the most a run may have on disk until they are shipped",
+                        (long long)run->spooled_bytes);
+    if (run->ship->spooled_bytes + more > o->total_max_bytes)
+        return err_code(ERR_LIMIT, "SpoolFull", "the logs of the run were cut, as the logs of all runs on this disk have %lld bytes, which is the most they may",
+                        (long long)run->ship->spooled_bytes);
+    return NULL;
+}
+
 static struct err *spool_bytes(void *ctx, struct slice data)
 {
     struct reading *r = ctx;
@@ -42,12 +54,18 @@ static struct err *spool_bytes(void *ctx, struct slice data)
     spool_resume_take(&r->resume, data, &r->fresh);
     if (!r->fresh.len)
         return NULL;
+    mutex_lock(&ship->lock);
+    s->heard_ms = monotonic_ms();
+    struct err *full = check_limits(s->run, (int64_t)r->fresh.len);
+    mutex_unlock(&ship->lock);
+    if (full)
+        return full;
     TRY(err_wrap(write_at(r->fd, strbuf_slice(&r->fresh), s->size), "spooling %.*s", SLICE_ARG(s->path)));
     mutex_lock(&ship->lock);
     bool wake = s->size == 0; /* a lane that has something to ship already is known to its shippers, a busy one is looked at again */
     for (int sink = 0; sink < LOG_SINK_COUNT; sink++)
         wake = wake || (s->lanes[sink].acked >= s->size && !s->lanes[sink].busy && log_run_wants(s->run, (enum log_sink)sink));
-    s->size += (int64_t)r->fresh.len;
+    log_stream_grow(s, (int64_t)r->fresh.len);
     if (wake)
         condition_broadcast(&ship->work);
     mutex_unlock(&ship->lock);
@@ -62,7 +80,7 @@ static struct err *resume_at(struct reading *r)
     if (r->resume.size == s->size)
         return NULL;
     mutex_lock(&s->run->ship->lock);
-    s->size = r->resume.size;
+    log_stream_grow(s, r->resume.size - s->size);
     mutex_unlock(&s->run->ship->lock);
     return ftruncate(r->fd, r->resume.size) < 0 ? err_errno(errno, "cutting %.*s", SLICE_ARG(s->path)) : NULL;
 }
@@ -84,7 +102,7 @@ static struct err *read_once(struct reading *r, bool follow)
                             .timestamps = true,
                             .since_time = r->resume.stamp_len ? instant_iso8601(arena, (struct instant){.ms = r->resume.since_ms}) : SLICE_NONE,
                         },
-                        spool_bytes, r, &run->stop);
+                        spool_bytes, r, &s->stop);
 }
 
 /* Waits; not for long once the container has ended (was_ended: that was known before). False: the daemon stops or the run is closed. */
@@ -101,12 +119,18 @@ static bool pause_reader(struct log_stream *s, int64_t ms, bool was_ended)
     return go_on;
 }
 
-static bool is_told_ended(struct log_stream *s)
+/* Another look at the log begins; true: its container has ended, so it is the last. */
+static bool begin_look(struct log_stream *s)
 {
-    mutex_lock(&s->run->ship->lock);
-    bool ended = s->told_ended;
-    mutex_unlock(&s->run->ship->lock);
-    return ended;
+    struct log_run *run = s->run;
+    mutex_lock(&run->ship->lock);
+    bool last = s->told_ended;
+    s->following = !last;
+    s->heard_ms = monotonic_ms();
+    if (!run->stop)
+        __atomic_store_n(&s->stop, false, __ATOMIC_RELAXED);
+    mutex_unlock(&run->ship->lock);
+    return last;
 }
 
 static void note_trouble(struct log_stream *s, const struct err *e)
@@ -117,16 +141,30 @@ static void note_trouble(struct log_stream *s, const struct err *e)
     mutex_unlock(&s->run->ship->lock);
 }
 
-/* Follows until a complete read that began after the container's end. True: all there is was read. */
+static void note_cut(struct log_run *run, const struct err *e)
+{
+    mutex_lock(&run->ship->lock);
+    bool first = !run->cut_short;
+    if (first)
+        run->cut_short = xstrdup(e->message);
+    mutex_unlock(&run->ship->lock);
+    if (first)
+        log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", run->what.job_run_id), LOG_ERR(e));
+}
+
+/* Follows until a complete read that began after the container's end. True: all there is was read, or all that may be. */
 static bool read_stream(struct reading *r)
 {
     struct log_stream *s = r->stream;
     int64_t wait_ms = RETRY_MIN_MS;
     for (;;) {
-        bool last = is_told_ended(s);
+        bool last = begin_look(s);
         int64_t size = s->size;
         struct err *e = read_once(r, !last);
-        bool gone = e && e->kind == ERR_NOT_FOUND, disk = e && (e->kind == ERR_LIMIT || e->kind == ERR_INTERNAL), failed = e != NULL;
+        bool cut = e && err_has_code(e, "SpoolFull");
+        if (cut)
+            note_cut(s->run, e);
+        bool gone = cut || (e && e->kind == ERR_NOT_FOUND), disk = e && !cut && (e->kind == ERR_LIMIT || e->kind == ERR_INTERNAL), failed = e != NULL;
         note_trouble(s, gone ? NULL : e);
         if (disk)
             log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", s->run->what.job_run_id), LOG_ERR(e));
@@ -165,9 +203,8 @@ static void *reader_main(void *arg)
     pthread_setname_np(pthread_self(), "log-reader");
     bool done = false;
     do {
-        r.fd = open(s->path.ptr, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        if (r.fd < 0) {
-            struct err *e = err_errno(errno, "opening %.*s", SLICE_ARG(s->path));
+        struct err *e = log_stream_open(s, &r.fd);
+        if (e) {
             note_trouble(s, e);
             log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", run->what.job_run_id), LOG_ERR(e));
             err_free(e);
@@ -178,7 +215,7 @@ static void *reader_main(void *arg)
     fd_closep(&r.fd);
     strbuf_deinit(&r.fresh);
     mutex_lock(&ship->lock);
-    s->reading = false;
+    s->reading = s->following = false;
     if (done)
         log_stream_end(s);
     ship->readers--;

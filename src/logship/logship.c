@@ -17,160 +17,6 @@
 #define EXECUTOR_CONTAINER "spark-kubernetes-executor"
 #define REMOVED_SUFFIX ".removed"
 
-/* ---- names ---- */
-
-bool log_stream_is_control(const struct log_stream *s)
-{
-    return slice_eq(s->container, S(CONTROL_CONTAINER));
-}
-
-struct slice log_stream_key(struct arena *arena, const struct log_stream *s, const char *suffix)
-{
-    const struct logship_run *w = &s->run->what;
-    if (log_stream_is_control(s))
-        return slice_fmt(arena, "%.*s/jobs/%.*s/control-logs/%.*s/%.*s%s", SLICE_ARG(w->virtual_cluster_id), SLICE_ARG(w->job_run_id), SLICE_ARG(s->pod),
-                         SLICE_ARG(s->name), suffix);
-    return slice_fmt(arena, "%.*s/jobs/%.*s/containers/spark-%.*s/%.*s/%.*s%s", SLICE_ARG(w->virtual_cluster_id), SLICE_ARG(w->job_run_id),
-                     SLICE_ARG(w->job_run_id), SLICE_ARG(s->pod), SLICE_ARG(s->name), suffix);
-}
-
-struct slice log_cloudwatch_stream(struct arena *arena, const struct logship_run *w, struct slice key)
-{
-    struct slice prefix = w->log_stream_name_prefix;
-    return prefix.len ? slice_fmt(arena, "%.*s/%.*s", SLICE_ARG(prefix), SLICE_ARG(key)) : key;
-}
-
-struct sigv4_credentials log_credentials(const struct logship_run *w)
-{
-    return (struct sigv4_credentials){.access_key_id = w->access_key_id, .secret = w->secret_access_key, .session_token = w->session_token};
-}
-
-/* ---- runs and streams, under the lock ---- */
-
-static struct log_run **bucket_of(struct logship *ship, struct slice id)
-{
-    return &ship->buckets[slice_hash(id) % LOG_RUN_BUCKETS];
-}
-
-static struct log_run *find_run(struct logship *ship, struct slice id)
-{
-    struct log_run *run = *bucket_of(ship, id);
-    while (run && !(slice_eq(run->what.job_run_id, id) && !run->closed))
-        run = run->bucket_next;
-    return run;
-}
-
-static void insert_run(struct logship *ship, struct log_run *run)
-{
-    struct log_run **bucket = bucket_of(ship, run->what.job_run_id);
-    run->next = ship->runs;
-    ship->runs = run;
-    run->bucket_next = *bucket;
-    *bucket = run;
-}
-
-static void remove_run(struct logship *ship, struct log_run *run)
-{
-    struct log_run **link = &ship->runs;
-    while (*link != run)
-        link = &(*link)->next;
-    *link = run->next;
-    link = bucket_of(ship, run->what.job_run_id);
-    while (*link != run)
-        link = &(*link)->bucket_next;
-    *link = run->bucket_next;
-}
-
-bool log_run_wants(const struct log_run *run, enum log_sink sink)
-{
-    return (sink == LOG_SINK_S3 ? run->what.log_uri : run->what.log_group_name).len > 0;
-}
-
-bool log_run_is_whole(const struct log_run *run)
-{
-    if (!run->finished)
-        return false;
-    for (const struct log_stream *s = run->streams; s; s = s->next) {
-        if (!s->ended)
-            return false;
-        for (int sink = 0; sink < LOG_SINK_COUNT; sink++) {
-            const struct log_lane *lane = &s->lanes[sink];
-            if (log_run_wants(run, (enum log_sink)sink) && (lane->busy || lane->acked != s->size))
-                return false;
-        }
-    }
-    return true;
-}
-
-enum logship_state log_run_state(const struct log_run *run)
-{
-    if (log_run_is_whole(run))
-        return LOGSHIP_WHOLE;
-    return run->finished && monotonic_ms() - run->finished_ms >= run->ship->options.give_up_ms ? LOGSHIP_GIVEN_UP : LOGSHIP_SHIPPING;
-}
-
-void log_stream_end(struct log_stream *s)
-{
-    if (s->ended)
-        return;
-    s->ended = true;
-    for (int sink = 0; sink < LOG_SINK_COUNT; sink++) {
-        if (!s->lanes[sink].retry_ms)
-            s->lanes[sink].due_ms = monotonic_ms();
-    }
-}
-
-void log_run_leave(struct log_run *run)
-{
-    run->users--;
-    condition_broadcast(&run->ship->quiet);
-}
-
-void log_run_set_trouble(char **trouble, const struct err *e)
-{
-    free(*trouble);
-    *trouble = e ? xstrdup(e->message) : NULL;
-}
-
-static void resume_stream(struct log_stream *s)
-{
-    struct stat st;
-    if (stat(s->path.ptr, &st) != 0)
-        return;
-    s->size = st.st_size;
-    struct err *e = spool_progress_read(s->progress_path.ptr, &s->progress);
-    if (e)
-        log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", s->run->what.job_run_id), LOG_ERR(e));
-    err_free(e);
-    if (s->progress.offset > s->size)
-        s->progress = (struct spool_progress){.offset = s->size, .last_ms = s->progress.last_ms};
-    s->unsure = s->progress.sending_offset > s->progress.offset;
-    s->lanes[LOG_SINK_CLOUDWATCH].acked = s->progress.offset;
-}
-
-static struct log_stream *add_stream(struct log_run *run, struct slice pod, struct slice container, struct slice name)
-{
-    struct log_stream *s = run->streams;
-    while (s && !(slice_eq(s->pod, pod) && slice_eq(s->container, container) && slice_eq(s->name, name)))
-        s = s->next;
-    if (s)
-        return s;
-    s = ARENA_NEW(run->arena, struct log_stream);
-    *s = (struct log_stream){
-        .run = run,
-        .pod = slice_dup(run->arena, pod),
-        .container = slice_dup(run->arena, container),
-        .name = slice_dup(run->arena, name),
-        .lanes[LOG_SINK_S3] = {.acked = -1},
-    };
-    s->path = slice_fmt(run->arena, "%.*s/%.*s", SLICE_ARG(run->dir), SLICE_ARG(spool_file_name(run->arena, pod, container, name)));
-    s->progress_path = slice_fmt(run->arena, "%.*s.progress", SLICE_ARG(s->path));
-    resume_stream(s);
-    s->next = run->streams;
-    run->streams = s;
-    return s;
-}
-
 /* ---- start and stop ---- */
 
 /* What logship_close set aside and did not get to remove. */
@@ -202,6 +48,9 @@ static void logship_init(struct logship *ship, const struct logship_options *opt
     ship->options.s3_large_every_ms = or_usual(options->s3_large_every_ms, 120000);
     ship->options.give_up_ms = or_usual(options->give_up_ms, 120000);
     ship->options.retry_max_ms = or_usual(options->retry_max_ms, 10000);
+    ship->options.quiet_ms = or_usual(options->quiet_ms, 10000);
+    ship->options.run_max_bytes = or_usual(options->run_max_bytes, (int64_t)8 << 30);
+    ship->options.total_max_bytes = or_usual(options->total_max_bytes, (int64_t)32 << 30);
     mutex_init(&ship->lock, LOCK_LOGSHIP);
     condition_init(&ship->work);
     condition_init(&ship->quiet);
@@ -233,17 +82,6 @@ struct err *logship_start(const struct logship_options *options, struct logship 
     return NULL;
 }
 
-static void run_free(struct log_run *run)
-{
-    for (int sink = 0; sink < LOG_SINK_COUNT; sink++)
-        free(run->trouble[sink]);
-    free(run->read_trouble);
-    secret_wipe((char *)(uintptr_t)run->what.secret_access_key.ptr, run->what.secret_access_key.len);
-    secret_wipe((char *)(uintptr_t)run->what.session_token.ptr, run->what.session_token.len);
-    arena_free(run->arena);
-    free(run);
-}
-
 void logship_interrupt(struct logship *ship)
 {
     if (!ship)
@@ -252,7 +90,7 @@ void logship_interrupt(struct logship *ship)
     ship->stopping = true;
     __atomic_store_n(&ship->stop, true, __ATOMIC_RELAXED);
     for (struct log_run *run = ship->runs; run; run = run->next)
-        __atomic_store_n(&run->stop, true, __ATOMIC_RELAXED);
+        log_run_stop(run);
     condition_broadcast(&ship->work);
     condition_broadcast(&ship->quiet);
     mutex_unlock(&ship->lock);
@@ -271,7 +109,7 @@ void logship_stop(struct logship *ship)
         pthread_join(ship->shippers[i], NULL);
     for (struct log_run *run = ship->runs; run;) {
         struct log_run *next = run->next;
-        run_free(run);
+        log_run_free(run);
         run = next;
     }
     http_client_free(ship->client);
@@ -315,63 +153,27 @@ struct err *logship_check(struct logship *ship, const struct logship_run *run)
     return NULL;
 }
 
-static void copy_run(struct log_run *run, const struct logship_run *what)
-{
-    struct arena *a = run->arena;
-    run->what = (struct logship_run){
-        .job_run_id = slice_dup(a, what->job_run_id),
-        .virtual_cluster_id = slice_dup(a, what->virtual_cluster_id),
-        .client = what->client,
-        .namespace_ = slice_dup(a, what->namespace_),
-        .access_key_id = slice_dup(a, what->access_key_id),
-        .secret_access_key = slice_dup(a, what->secret_access_key),
-        .session_token = slice_dup(a, what->session_token),
-        .log_uri = slice_dup(a, what->log_uri),
-        .log_group_name = slice_dup(a, what->log_group_name),
-        .log_stream_name_prefix = slice_dup(a, what->log_stream_name_prefix),
-    };
-}
-
-static void resume_streams(struct log_run *run)
-{
-    DIR *dir = opendir(run->dir.ptr);
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        struct slice pod, container, name;
-        if (spool_parse_file_name(slice_from_cstr(entry->d_name), &pod, &container, &name))
-            add_stream(run, pod, container, name);
-    }
-    if (dir)
-        closedir(dir);
-}
-
 struct err *logship_open(struct logship *ship, const struct logship_run *what)
 {
     mutex_lock(&ship->lock);
-    bool open = find_run(ship, what->job_run_id) != NULL;
+    bool open = log_run_find(ship, what->job_run_id) != NULL;
     mutex_unlock(&ship->lock);
     if (open)
         return NULL;
-    struct log_run *fresh = xcalloc(1, sizeof(*fresh));
-    fresh->ship = ship;
-    fresh->arena = arena_new();
-    fresh->announced = LOGSHIP_SHIPPING;
-    fresh->dir = slice_fmt(fresh->arena, "%.*s/%.*s", SLICE_ARG(ship->options.spool_dir), SLICE_ARG(what->job_run_id));
-    copy_run(fresh, what);
-    struct err *e = dir_make(fresh->dir.ptr, 0700);
-    if (!e)
-        resume_streams(fresh);
+    struct log_run *fresh = log_run_new(ship, what);
     mutex_lock(&ship->lock);
-    if (!e && !find_run(ship, what->job_run_id)) {
-        fresh->stop = ship->stopping;
-        insert_run(ship, fresh);
+    if (!log_run_find(ship, what->job_run_id)) {
+        if (ship->stopping)
+            log_run_stop(fresh);
+        log_run_insert(ship, fresh);
         if (fresh->streams) /* left by an earlier start */
             condition_broadcast(&ship->work);
         fresh = NULL;
     }
     mutex_unlock(&ship->lock);
     if (fresh)
-        run_free(fresh);
-    return e;
+        log_run_free(fresh);
+    return NULL;
 }
 
 void logship_container(struct logship *ship, struct slice job_run_id, struct slice pod, struct slice container, enum logship_container_state state)
@@ -380,14 +182,13 @@ void logship_container(struct logship *ship, struct slice job_run_id, struct sli
         return; /* side cars have logs of their own; EMR's layout has no place for them */
     const struct slice names[] = {S("stdout"), S("stderr")};
     mutex_lock(&ship->lock);
-    struct log_run *run = find_run(ship, job_run_id);
+    struct log_run *run = log_run_find(ship, job_run_id);
     for (size_t i = 0; run && i < ARRAY_SIZE(names); i++) {
-        struct log_stream *s = add_stream(run, pod, container, names[i]);
+        struct log_stream *s = log_run_add_stream(run, pod, container, names[i]);
         s->told = true;
-        if ((state == LOGSHIP_CONTAINER_ENDED || run->finished) && !s->told_ended) {
-            s->told_ended = true;
-            condition_broadcast(&ship->quiet); /* a waiting reader makes its last round */
-        }
+        if (state == LOGSHIP_CONTAINER_ENDED || run->finished)
+            log_stream_told_ended(s);
+        log_stream_unstick(s);
         log_stream_read(s);
     }
     mutex_unlock(&ship->lock);
@@ -396,13 +197,12 @@ void logship_container(struct logship *ship, struct slice job_run_id, struct sli
 /* Under the lock: it is one short write. */
 static struct err *append_line(struct log_stream *s, struct slice text)
 {
-    _cleanup_(fd_closep) int fd = open(s->path.ptr, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_errno(errno, "opening %.*s", SLICE_ARG(s->path));
+    _cleanup_(fd_closep) int fd = -1;
+    TRY(log_stream_open(s, &fd));
     if (lseek(fd, s->size, SEEK_SET) < 0) /* over what an earlier write left half done */
         return err_errno(errno, "seeking in %.*s", SLICE_ARG(s->path));
     TRY(err_wrap(fd_write_all(fd, text), "spooling %.*s", SLICE_ARG(s->path)));
-    s->size += (int64_t)text.len;
+    log_stream_grow(s, (int64_t)text.len);
     return NULL;
 }
 
@@ -413,9 +213,9 @@ void logship_control_line(struct logship *ship, struct slice job_run_id, struct 
     struct slice text = slice_fmt(arena, "%.*s %.*s\n", SLICE_ARG(instant_iso8601_ms(arena, instant_now())), SLICE_ARG(line));
     struct err *e = NULL;
     mutex_lock(&ship->lock);
-    struct log_run *run = find_run(ship, job_run_id);
+    struct log_run *run = log_run_find(ship, job_run_id);
     if (run) {
-        struct log_stream *s = add_stream(run, pod, S(CONTROL_CONTAINER), stream);
+        struct log_stream *s = log_run_add_stream(run, pod, S(CONTROL_CONTAINER), stream);
         e = append_line(s, text);
         if (run->finished)
             log_stream_end(s);
@@ -431,12 +231,12 @@ void logship_control_line(struct logship *ship, struct slice job_run_id, struct 
 void logship_finish(struct logship *ship, struct slice job_run_id)
 {
     mutex_lock(&ship->lock);
-    struct log_run *run = find_run(ship, job_run_id);
+    struct log_run *run = log_run_find(ship, job_run_id);
     if (run && !run->finished) {
         run->finished = true;
         run->finished_ms = monotonic_ms();
         for (struct log_stream *s = run->streams; s; s = s->next) {
-            s->told_ended = true;
+            log_stream_told_ended(s);
             if (s->told)
                 log_stream_read(s); /* one that waits for a reader may go past the others now */
             else
@@ -451,12 +251,23 @@ void logship_finish(struct logship *ship, struct slice job_run_id)
 bool logship_is_read(struct logship *ship, struct slice job_run_id)
 {
     mutex_lock(&ship->lock);
-    const struct log_run *run = find_run(ship, job_run_id);
+    const struct log_run *run = log_run_find(ship, job_run_id);
     bool read = run && run->finished;
     for (const struct log_stream *s = run ? run->streams : NULL; s; s = s->next)
         read = read && s->ended;
     mutex_unlock(&ship->lock);
     return read;
+}
+
+bool logship_has_caught_up(struct logship *ship, struct slice job_run_id)
+{
+    bool caught_up = true;
+    mutex_lock(&ship->lock);
+    const struct log_run *run = log_run_find(ship, job_run_id);
+    for (const struct log_stream *s = run ? run->streams : NULL; s; s = s->next)
+        caught_up = caught_up && (s->ended || !s->told);
+    mutex_unlock(&ship->lock);
+    return caught_up;
 }
 
 static const char *trouble_of(const struct log_run *run)
@@ -471,10 +282,12 @@ static const char *trouble_of(const struct log_run *run)
 enum logship_state logship_state(struct logship *ship, struct arena *arena, struct slice job_run_id, struct slice *ret_trouble)
 {
     mutex_lock(&ship->lock);
-    const struct log_run *run = find_run(ship, job_run_id);
+    struct log_run *run = log_run_find(ship, job_run_id);
+    for (struct log_stream *s = run ? run->streams : NULL; s; s = s->next)
+        log_stream_unstick(s);
     enum logship_state state = run ? log_run_state(run) : LOGSHIP_UNKNOWN;
-    if (state == LOGSHIP_GIVEN_UP)
-        *ret_trouble = slice_dup_cstr(arena, trouble_of(run));
+    if (state == LOGSHIP_GIVEN_UP || (state == LOGSHIP_WHOLE && run->cut_short))
+        *ret_trouble = slice_dup_cstr(arena, run->cut_short ? run->cut_short : trouble_of(run));
     mutex_unlock(&ship->lock);
     return state;
 }
@@ -484,7 +297,7 @@ struct slice logship_tail(struct logship *ship, struct arena *arena, struct slic
     struct slice path = SLICE_NONE, data = S("");
     int64_t size = 0;
     mutex_lock(&ship->lock);
-    struct log_run *run = find_run(ship, job_run_id);
+    struct log_run *run = log_run_find(ship, job_run_id);
     for (struct log_stream *s = run ? run->streams : NULL; s; s = s->next) {
         if (slice_eq(s->pod, pod) && slice_eq(s->name, stream) && !log_stream_is_control(s)) {
             path = slice_dup(arena, s->path);
@@ -505,18 +318,18 @@ void logship_close(struct logship *ship, struct slice job_run_id)
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct slice dir = slice_fmt(arena, "%.*s/%.*s", SLICE_ARG(ship->options.spool_dir), SLICE_ARG(job_run_id));
     mutex_lock(&ship->lock);
-    struct log_run *run = find_run(ship, job_run_id);
+    struct log_run *run = log_run_find(ship, job_run_id);
     if (run) {
         run->closed = true;
-        __atomic_store_n(&run->stop, true, __ATOMIC_RELAXED); /* ends the calls that run */
+        log_run_stop(run); /* ends the calls that run */
         condition_broadcast(&ship->quiet);
         while (run->users > 0)
             mutex_wait(&ship->quiet, &ship->lock);
-        remove_run(ship, run);
+        log_run_remove(ship, run);
     }
     mutex_unlock(&ship->lock);
     if (run)
-        run_free(run);
+        log_run_free(run);
     /* In one step: half a spool would be taken for one whose beginning was never shipped. */
     struct slice aside = slice_fmt(arena, "%.*s" REMOVED_SUFFIX, SLICE_ARG(dir));
     if (rename(dir.ptr, aside.ptr) < 0 && errno == ENOENT)

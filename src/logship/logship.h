@@ -24,6 +24,9 @@ struct logship_options {
     int64_t s3_large_every_ms;   /* 120000, for spools over 16 MiB: the object is rewritten whole */
     int64_t give_up_ms;          /* 120000 */
     int64_t retry_max_ms;        /* 10000 */
+    int64_t quiet_ms;            /* 10000: a follow that brings nothing for so long after its container's end is given up and read anew */
+    int64_t run_max_bytes;       /* 8 GiB: what a run may have in the spool; what comes later is lost, and the state says so */
+    int64_t total_max_bytes;     /* 32 GiB: and all runs together */
 };
 
 /* Copies nothing: slices must outlive it. */
@@ -65,10 +68,13 @@ void logship_finish(struct logship *ship, struct slice job_run_id);
 /* Whether every log of a finished run is in the spool, shipped or not: its pods are no longer needed. */
 bool logship_is_read(struct logship *ship, struct slice job_run_id);
 
+/* Whether every container that was told, of a run that need not be finished, has ended and is in the spool. */
+bool logship_has_caught_up(struct logship *ship, struct slice job_run_id);
+
 enum logship_state {
     LOGSHIP_UNKNOWN,  /* not opened */
     LOGSHIP_SHIPPING,
-    LOGSHIP_WHOLE,    /* finished, and every byte was acknowledged by every sink */
+    LOGSHIP_WHOLE,    /* finished, and every byte of the spool was acknowledged by every sink; *ret_trouble is set when the spool was full */
     LOGSHIP_GIVEN_UP, /* not whole 2 minutes after finish: *ret_trouble says why; shipping goes on until logship_close, and may become WHOLE */
 };
 enum logship_state logship_state(struct logship *ship, struct arena *arena, struct slice job_run_id, struct slice *ret_trouble);

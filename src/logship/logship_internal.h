@@ -37,7 +37,11 @@ struct log_stream {
     int64_t size;        /* bytes spooled */
     bool told;           /* its container was told since this start: there is, or was, a log to read */
     bool told_ended;     /* the container has ended */
+    int64_t told_ended_ms; /* monotonic: since when that is known */
     bool reading, ended; /* a reader has it; nothing more will come */
+    bool following;      /* the reader waits for more as long as the container runs */
+    int64_t heard_ms;    /* monotonic: when the reader began, or the last bytes came */
+    volatile bool stop;  /* atomic: ends the call that reads; the http client looks at it */
     struct log_lane lanes[LOG_SINK_COUNT];
     /* CloudWatch's shipper only */
     struct spool_progress progress;
@@ -56,7 +60,10 @@ struct log_run {
     enum logship_state announced;   /* SHIPPING: nothing yet */
     bool closed;
     int users;                      /* readers and shippers inside */
-    volatile bool stop;             /* atomic; the http client looks at it */
+    volatile bool stop;             /* atomic: of the shippers' calls; its streams have their own */
+    bool counted;                   /* spooled_bytes are part of the ship's */
+    int64_t spooled_bytes;          /* of all its streams */
+    char *cut_short;                /* why what came later is not in the spool, or NULL */
     char *trouble[LOG_SINK_COUNT];  /* of the last failed call, or NULL */
     char *read_trouble;
 };
@@ -69,6 +76,7 @@ struct logship {
     struct condition quiet; /* for readers that wait and for those who wait for users to leave */
     struct log_run *runs;
     struct log_run *buckets[LOG_RUN_BUCKETS]; /* the same runs by id */
+    int64_t spooled_bytes; /* of all runs */
     int readers;
     bool readers_wanted; /* a stream found no reader */
     bool stopping;
@@ -85,6 +93,16 @@ struct logship {
 bool log_run_wants(const struct log_run *run, enum log_sink sink);
 bool log_run_is_whole(const struct log_run *run);
 enum logship_state log_run_state(const struct log_run *run);
+struct log_run *log_run_find(struct logship *ship, struct slice id); /* NULL: none that is open */
+void log_run_insert(struct logship *ship, struct log_run *run);
+void log_run_remove(struct logship *ship, struct log_run *run);
+void log_run_stop(struct log_run *run); /* calls that run end */
+/* The stream of that name, made when there is none. */
+struct log_stream *log_run_add_stream(struct log_run *run, struct slice pod, struct slice container, struct slice name);
+void log_stream_grow(struct log_stream *s, int64_t bytes); /* its spool did */
+void log_stream_told_ended(struct log_stream *s);
+/* Ends a follow from which nothing has come for long after its container's end: its connection may hang. It is read once more. */
+void log_stream_unstick(struct log_stream *s);
 bool log_stream_is_control(const struct log_stream *s);
 /* Follows the stream's log if it is to be followed and is not yet. One that finds no reader waits for one. */
 void log_stream_read(struct log_stream *s);
@@ -94,6 +112,10 @@ void log_run_set_trouble(char **trouble, const struct err *e); /* e NULL: none *
 
 void *log_shipper_main(void *arg); /* struct log_shipper */
 /* Not under the lock. */
+struct log_run *log_run_new(struct logship *ship, const struct logship_run *what); /* with what is left of its spool */
+void log_run_free(struct log_run *run);
+/* For writing; made, with the run's directory, when it is the first. */
+struct err *log_stream_open(const struct log_stream *s, int *ret_fd) NODISCARD;
 struct slice log_stream_key(struct arena *arena, const struct log_stream *s, const char *suffix);
 struct slice log_cloudwatch_stream(struct arena *arena, const struct logship_run *w, struct slice key);
 struct sigv4_credentials log_credentials(const struct logship_run *w);

@@ -87,13 +87,18 @@ struct err *store_access_key_ensure(struct store *store, struct arena *arena, st
     return NULL;
 }
 
-static struct err *drop(struct db_tx *tx, void *arg)
+struct err *access_key_drop(struct db_tx *tx, struct slice job_run_id)
 {
-    struct call *c = arg;
     struct db_stmt *stmt;
     TRY(db_prepare(tx, "DELETE FROM access_key WHERE job_run_id = ?", &stmt));
-    db_bind_text(stmt, 1, c->key.job_run_id);
+    db_bind_text(stmt, 1, job_run_id);
     return db_run(stmt);
+}
+
+static struct err *drop(struct db_tx *tx, void *arg)
+{
+    const struct call *c = arg;
+    return access_key_drop(tx, c->key.job_run_id);
 }
 
 struct err *store_access_key_remove(struct store *store, struct slice job_run_id)

@@ -19,3 +19,5 @@ struct err *store_access_key_get(struct store *store, struct arena *arena, struc
 struct err *store_access_key_ensure(struct store *store, struct arena *arena, struct slice job_run_id, struct slice principal_arn, struct slice user_id,
                                     struct access_key *ret_key) NODISCARD;
 struct err *store_access_key_remove(struct store *store, struct slice job_run_id) NODISCARD;
+/* Inside a transaction. */
+struct err *access_key_drop(struct db_tx *tx, struct slice job_run_id) NODISCARD;

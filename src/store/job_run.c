@@ -1,11 +1,57 @@
 #include "store/job_run.h"
 #include "base/arena.h"
+#include "store/access_key.h"
+#include "store/job_queue.h"
 
 struct insert {
     struct arena *arena;
     const struct job_run *row;
-    struct slice resource_arn, token, request_sha256, first_id;
+    struct slice resource_arn, token, request_sha256, id, first_id;
 };
+
+#define ID_DIGITS S("0123456789abcdefghijklmnopqrstuv")
+#define ID_LENGTH 19
+
+/* 19 digits of base32hex, see jobs/job_run.h. */
+static bool id_parse(struct slice id, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < id.len; i++) {
+        ptrdiff_t digit = slice_index(ID_DIGITS, id.ptr[i]);
+        if (digit < 0)
+            return false;
+        value = value << 5 | (uint64_t)digit;
+    }
+    *ret_value = value;
+    return id.len == ID_LENGTH;
+}
+
+/* wish, or the first millisecond after last with wish's random part: the order of ids is the order of commits, however many threads
+ * submit and whatever the clock does. */
+static struct slice id_after(struct arena *arena, struct slice last, struct slice wish)
+{
+    uint64_t before, value;
+    if (!last.ptr || slice_cmp(wish, last) > 0 || !id_parse(last, &before) || !id_parse(wish, &value))
+        return wish;
+    value = ((before >> 16) + 1) << 16 | (value & 0x7fff);
+    char *id = arena_alloc(arena, ID_LENGTH + 1);
+    for (int i = ID_LENGTH - 1; i >= 0; i--) {
+        id[i] = ID_DIGITS.ptr[value & 31];
+        value >>= 5;
+    }
+    id[ID_LENGTH] = 0;
+    return slice_of(id, ID_LENGTH);
+}
+
+static struct err *choose_id(struct db_tx *tx, struct insert *c)
+{
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "SELECT max(id) FROM job_run", &stmt));
+    TRY(db_step(stmt, &row));
+    c->id = id_after(c->arena, db_col_text(stmt, 0, c->arena), c->row->id);
+    return NULL;
+}
 
 static struct err *check_cluster(struct db_tx *tx, struct arena *arena, struct slice id)
 {
@@ -22,17 +68,19 @@ static struct err *check_cluster(struct db_tx *tx, struct arena *arena, struct s
     return NULL;
 }
 
-static struct err *add_event(struct db_tx *tx, struct slice id, struct instant at, struct slice event, struct slice from, struct slice to,
-                             struct slice details)
+static struct err *add_event(struct db_tx *tx, const struct job_run_change *h)
 {
     struct db_stmt *stmt;
-    TRY(db_prepare(tx, "INSERT INTO job_run_event(job_run_id, at, event, from_state, to_state, details) VALUES(?, ?, ?, ?, ?, ?)", &stmt));
-    db_bind_text(stmt, 1, id);
-    db_bind_i64(stmt, 2, at.ms);
-    db_bind_text(stmt, 3, event);
-    db_bind_text(stmt, 4, from);
-    db_bind_text(stmt, 5, to);
-    db_bind_text(stmt, 6, details);
+    TRY(db_prepare(tx,
+                   "INSERT INTO job_run_event(job_run_id, at, event, from_state, to_state, details, attempt)"
+                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT attempt FROM job_run WHERE id = ?1))",
+                   &stmt));
+    db_bind_text(stmt, 1, h->id);
+    db_bind_i64(stmt, 2, h->at.ms);
+    db_bind_text(stmt, 3, h->event);
+    db_bind_text(stmt, 4, h->from);
+    db_bind_text(stmt, 5, h->to);
+    db_bind_text(stmt, 6, h->state_details);
     return db_run(stmt);
 }
 
@@ -40,17 +88,19 @@ static struct err *insert(struct db_tx *tx, void *arg)
 {
     struct insert *c = arg;
     const struct job_run *r = c->row;
-    TRY(client_token_claim(tx, c->arena, "StartJobRun", c->token, c->request_sha256, r->id, r->created_at, &c->first_id));
+    TRY(choose_id(tx, c));
+    TRY(client_token_claim(tx, c->arena, "StartJobRun", c->token, c->request_sha256, c->id, r->created_at, &c->first_id));
     if (c->first_id.ptr)
         return NULL;
     TRY(check_cluster(tx, c->arena, r->virtual_cluster_id));
+    TRY(job_queue_check_depth(tx, r->virtual_cluster_id));
     struct db_stmt *stmt;
     TRY(db_prepare(tx,
                    "INSERT INTO job_run(id, virtual_cluster_id, name, state, execution_role_arn, release_label, job_driver,"
                    " configuration_overrides, retry_max_attempts, client_token, created_by, created_at)"
                    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                    &stmt));
-    db_bind_text(stmt, 1, r->id);
+    db_bind_text(stmt, 1, c->id);
     db_bind_text(stmt, 2, r->virtual_cluster_id);
     db_bind_text(stmt, 3, r->name);
     db_bind_text(stmt, 4, r->state);
@@ -63,8 +113,11 @@ static struct err *insert(struct db_tx *tx, void *arg)
     db_bind_text(stmt, 11, r->created_by);
     db_bind_i64(stmt, 12, r->created_at.ms);
     TRY(db_run(stmt));
-    TRY(add_event(tx, r->id, r->created_at, S("START"), SLICE_NONE, r->state, SLICE_NONE));
-    return tags_insert(tx, c->resource_arn, r->tags);
+    TRY(add_event(tx, &(struct job_run_change){.id = c->id, .at = r->created_at, .event = S("START"), .to = r->state}));
+    struct slice arn = c->resource_arn;
+    if (!slice_eq(c->id, r->id) && slice_ends_with(arn, r->id))
+        arn = slice_fmt(c->arena, "%.*s%.*s", SLICE_ARG(slice_sub(arn, 0, arn.len - r->id.len)), SLICE_ARG(c->id));
+    return tags_insert(tx, arn, r->tags);
 }
 
 struct err *store_job_run_insert(struct store *store, struct arena *arena, const struct job_run *row, struct slice resource_arn, struct slice token,
@@ -72,7 +125,7 @@ struct err *store_job_run_insert(struct store *store, struct arena *arena, const
 {
     struct insert c = {.arena = arena, .row = row, .resource_arn = resource_arn, .token = token, .request_sha256 = request_sha256};
     TRY(db_write(store_db(store), insert, &c));
-    *ret_id = c.first_id.ptr ? c.first_id : row->id;
+    *ret_id = c.first_id.ptr ? c.first_id : c.id;
     return NULL;
 }
 
@@ -167,7 +220,7 @@ static struct err *change(struct db_tx *tx, void *arg)
                    " launch_started_at = ifnull(?8, launch_started_at), driver_created_at = ifnull(?9, driver_created_at),"
                    " driver_started_at = ifnull(?10, driver_started_at), outcome_at = ifnull(?11, outcome_at),"
                    " start_timeout_s = ifnull(nullif(?12, 0), start_timeout_s), reaped = max(reaped, ?13)"
-                   " WHERE id = ?1 AND state = ?2",
+                   " WHERE id = ?1 AND state = ?2 AND (?14 = 0 OR attempt = ?14)",
                    &stmt));
     db_bind_text(stmt, 1, h->id);
     db_bind_text(stmt, 2, h->from);
@@ -182,11 +235,12 @@ static struct err *change(struct db_tx *tx, void *arg)
     bind_instant(stmt, 11, h->outcome_at);
     db_bind_i64(stmt, 12, h->start_timeout_s);
     db_bind_i64(stmt, 13, h->reaped ? 1 : 0);
+    db_bind_i64(stmt, 14, h->attempt);
     TRY(db_run(stmt));
     c->changed = db_changes(tx) == 1;
-    if (!c->changed || !h->to.ptr)
-        return NULL;
-    return add_event(tx, h->id, h->at, h->event, h->from, h->to, h->state_details);
+    if (c->changed && h->reaped)
+        TRY(access_key_drop(tx, h->id));
+    return c->changed && h->to.ptr ? add_event(tx, h) : NULL;
 }
 
 struct err *store_job_run_change(struct store *store, const struct job_run_change *what, bool *ret_changed)
@@ -194,6 +248,77 @@ struct err *store_job_run_change(struct store *store, const struct job_run_chang
     struct change c = {.change = what};
     TRY(db_write(store_db(store), change, &c));
     *ret_changed = c.changed;
+    return NULL;
+}
+
+static struct err *retry(struct db_tx *tx, void *arg)
+{
+    struct change *c = arg;
+    const struct job_run_change *h = c->change;
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx,
+                   "UPDATE job_run SET attempt = attempt + 1, state = ?4, launch_started_at = ?5, state_details = ?6, outcome = NULL, outcome_at = NULL,"
+                   " driver_created_at = NULL, driver_started_at = NULL WHERE id = ?1 AND state = ?2 AND attempt = ?3",
+                   &stmt));
+    db_bind_text(stmt, 1, h->id);
+    db_bind_text(stmt, 2, h->from);
+    db_bind_i64(stmt, 3, h->attempt);
+    db_bind_text(stmt, 4, h->to);
+    db_bind_i64(stmt, 5, h->at.ms);
+    db_bind_text(stmt, 6, h->state_details);
+    TRY(db_run(stmt));
+    c->changed = db_changes(tx) == 1;
+    return c->changed ? add_event(tx, h) : NULL;
+}
+
+struct err *store_job_run_retry(struct store *store, const struct job_run_change *what, bool *ret_changed)
+{
+    struct change c = {.change = what};
+    TRY(db_write(store_db(store), retry, &c));
+    *ret_changed = c.changed;
+    return NULL;
+}
+
+struct events {
+    struct arena *arena;
+    struct slice id;
+    struct job_run_event_row *rows;
+    size_t count, cap;
+};
+
+static struct err *events(struct db_tx *tx, void *arg)
+{
+    struct events *c = arg;
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "SELECT count(*) FROM job_run_event WHERE job_run_id = ?", &stmt));
+    db_bind_text(stmt, 1, c->id);
+    TRY(db_step(stmt, &row));
+    c->cap = (size_t)db_col_i64(stmt, 0);
+    c->rows = ARENA_ARRAY(c->arena, c->cap + 1, struct job_run_event_row);
+    TRY(db_prepare(tx, "SELECT at, event, from_state, to_state, details, ifnull(attempt, 1) FROM job_run_event WHERE job_run_id = ? ORDER BY sequence", &stmt));
+    db_bind_text(stmt, 1, c->id);
+    for (;;) {
+        TRY(db_step(stmt, &row));
+        if (!row || c->count == c->cap)
+            return NULL;
+        c->rows[c->count++] = (struct job_run_event_row){
+            .at = {.ms = db_col_i64(stmt, 0)},
+            .event = db_col_text(stmt, 1, c->arena),
+            .from = db_col_text(stmt, 2, c->arena),
+            .to = db_col_text(stmt, 3, c->arena),
+            .details = db_col_text(stmt, 4, c->arena),
+            .attempt = db_col_i64(stmt, 5),
+        };
+    }
+}
+
+struct err *store_job_run_events(struct store *store, struct arena *arena, struct slice id, struct job_run_event_row **ret_rows, size_t *ret_count)
+{
+    struct events c = {.arena = arena, .id = id};
+    TRY(db_read(store_db(store), events, &c));
+    *ret_rows = c.rows;
+    *ret_count = c.count;
     return NULL;
 }
 

@@ -33,7 +33,9 @@ struct job_run {
 };
 
 /* As store_virtual_cluster_insert. The cluster must be RUNNING: else ERR_CONFLICT with code "VirtualClusterState" and its state as the
- * message; ERR_NOT_FOUND when there is none. Records the event START. */
+ * message; ERR_NOT_FOUND when there is none; ERR_LIMIT with code "QueueFull" and the numbers as the message when its queue is. Records the
+ * event START. Ids are the order of creation: one that would sort before an older run's is made later (resource_arn, which ends with the
+ * id, too), so *ret_id counts. */
 struct err *store_job_run_insert(struct store *store, struct arena *arena, const struct job_run *row, struct slice resource_arn, struct slice token,
                                  struct slice request_sha256, struct slice *ret_id) NODISCARD;
 struct err *store_job_run_get(struct store *store, struct arena *arena, struct slice id, struct job_run *ret_row) NODISCARD; /* ERR_NOT_FOUND */
@@ -42,14 +44,18 @@ struct err *store_job_run_get(struct store *store, struct arena *arena, struct s
 struct job_run_change {
     struct slice id;
     struct slice from;  /* the state it must have: else *ret_changed is false and nothing is written */
+    int64_t attempt;    /* and the attempt; 0: any */
     struct slice to;    /* absent: stays */
     struct slice event; /* recorded when to is set */
     struct slice failure_reason, state_details, outcome;
     struct instant at, finished_at, launch_started_at, driver_created_at, driver_started_at, outcome_at;
     int64_t start_timeout_s; /* 0: stays */
-    bool reaped;
+    bool reaped;        /* its key goes with it */
 };
 struct err *store_job_run_change(struct store *store, const struct job_run_change *change, bool *ret_changed) NODISCARD;
+/* The next attempt of a run begins: what was known of the driver is forgotten, attempt grows, launch_started_at becomes change->at. Of
+ * change count id, from, attempt, to, event, state_details, at. */
+struct err *store_job_run_retry(struct store *store, const struct job_run_change *change, bool *ret_changed) NODISCARD;
 
 struct job_run_filter {
     struct slice virtual_cluster_id;
@@ -67,6 +73,15 @@ struct job_run_page {
     bool more;
 };
 struct err *store_job_run_list(struct store *store, struct arena *arena, const struct job_run_filter *filter, struct job_run_page *ret_page) NODISCARD;
+
+/* Every change of state of a run, oldest first. */
+struct job_run_event_row {
+    struct instant at;
+    struct slice event, from, to, details; /* from is absent for START */
+    int64_t attempt;
+};
+struct err *store_job_run_events(struct store *store, struct arena *arena, struct slice id, struct job_run_event_row **ret_rows,
+                                 size_t *ret_count) NODISCARD;
 
 /* Runs that are not reaped, oldest first: what the reconciler looks after. */
 struct open_run {

@@ -42,6 +42,19 @@ static const char *const MIGRATIONS[] = {
     ") STRICT, WITHOUT ROWID",
     /* 2 */
     "ALTER TABLE access_key ADD COLUMN expires_at INTEGER",
+    /* 3: queues and attempts. A run has left its queue when launch_started_at is set; see job_queue.h for the rest. */
+    "ALTER TABLE virtual_cluster DROP COLUMN scheduler_configuration;"
+    "ALTER TABLE virtual_cluster ADD COLUMN max_concurrent_job_runs INTEGER;"
+    "ALTER TABLE virtual_cluster ADD COLUMN max_in_queue_job_runs INTEGER;"
+    "ALTER TABLE job_run ADD COLUMN ask_memory_bytes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE job_run ADD COLUMN ask_cpu_millis INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE job_run ADD COLUMN waits_for_room INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE job_run_event ADD COLUMN attempt INTEGER;"
+    "CREATE INDEX job_run_queued ON job_run(virtual_cluster_id, id) WHERE state = 'PENDING' AND launch_started_at IS NULL;"
+    "CREATE INDEX job_run_wants_room ON job_run(id) WHERE waits_for_room = 1 AND state = 'PENDING' AND launch_started_at IS NULL;"
+    "CREATE INDEX job_run_live ON job_run(virtual_cluster_id, state) WHERE state IN ('PENDING', 'SUBMITTED', 'RUNNING', 'CANCEL_PENDING');"
+    "CREATE INDEX job_run_under_way ON job_run(virtual_cluster_id, ask_memory_bytes, ask_cpu_millis)"
+    "  WHERE launch_started_at IS NOT NULL AND state IN ('PENDING', 'SUBMITTED', 'RUNNING', 'CANCEL_PENDING')",
 };
 
 struct err *store_open(const char *path, struct store **ret_store)

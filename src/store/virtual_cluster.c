@@ -17,16 +17,17 @@ static struct err *insert(struct db_tx *tx, void *arg)
         return NULL;
     struct db_stmt *stmt;
     TRY(db_prepare(tx,
-                   "INSERT INTO virtual_cluster(id, name, state, cluster, namespace, scheduler_configuration, created_at, sequence)"
-                   " VALUES(?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(sequence), 0) + 1 FROM virtual_cluster))",
+                   "INSERT INTO virtual_cluster(id, name, state, cluster, namespace, max_concurrent_job_runs, max_in_queue_job_runs, created_at, sequence)"
+                   " VALUES(?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0), ?, (SELECT ifnull(max(sequence), 0) + 1 FROM virtual_cluster))",
                    &stmt));
     db_bind_text(stmt, 1, v->id);
     db_bind_text(stmt, 2, v->name);
     db_bind_text(stmt, 3, v->state);
     db_bind_text(stmt, 4, v->cluster);
     db_bind_text(stmt, 5, v->namespace_);
-    db_bind_text(stmt, 6, v->scheduler_configuration);
-    db_bind_i64(stmt, 7, v->created_at.ms);
+    db_bind_i64(stmt, 6, v->max_concurrent_job_runs);
+    db_bind_i64(stmt, 7, v->max_in_queue_job_runs);
+    db_bind_i64(stmt, 8, v->created_at.ms);
     TRY(db_run(stmt));
     return tags_insert(tx, c->resource_arn, v->tags);
 }
@@ -40,7 +41,7 @@ struct err *store_virtual_cluster_insert(struct store *store, struct arena *aren
     return NULL;
 }
 
-#define COLUMNS "id, name, state, cluster, namespace, scheduler_configuration, created_at, sequence"
+#define COLUMNS "id, name, state, cluster, namespace, max_concurrent_job_runs, max_in_queue_job_runs, created_at, sequence"
 
 static struct virtual_cluster read_row(struct db_stmt *stmt, struct arena *arena)
 {
@@ -50,8 +51,9 @@ static struct virtual_cluster read_row(struct db_stmt *stmt, struct arena *arena
         .state = db_col_text(stmt, 2, arena),
         .cluster = db_col_text(stmt, 3, arena),
         .namespace_ = db_col_text(stmt, 4, arena),
-        .scheduler_configuration = db_col_text(stmt, 5, arena),
-        .created_at = {.ms = db_col_i64(stmt, 6)},
+        .max_concurrent_job_runs = db_col_i64(stmt, 5), /* NULL is 0 */
+        .max_in_queue_job_runs = db_col_i64(stmt, 6),
+        .created_at = {.ms = db_col_i64(stmt, 7)},
     };
 }
 
@@ -109,6 +111,46 @@ struct err *store_virtual_cluster_move(struct store *store, struct slice id, str
     return NULL;
 }
 
+struct update {
+    struct arena *arena;
+    struct slice id, token, request_sha256;
+    const struct virtual_cluster_limits *limits;
+    struct instant now;
+};
+
+static struct err *update(struct db_tx *tx, void *arg)
+{
+    const struct update *c = arg;
+    struct db_stmt *stmt;
+    bool row;
+    struct slice first;
+    TRY(client_token_claim(tx, c->arena, "UpdateVirtualCluster", c->token, c->request_sha256, c->id, c->now, &first));
+    if (first.ptr)
+        return NULL;
+    TRY(db_prepare(tx, "SELECT state FROM virtual_cluster WHERE id = ?", &stmt));
+    db_bind_text(stmt, 1, c->id);
+    TRY(db_step(stmt, &row));
+    if (!row)
+        return err_new(ERR_NOT_FOUND, "no virtual cluster %.*s", SLICE_ARG(c->id));
+    struct slice state = db_col_text(stmt, 0, c->arena);
+    if (!slice_eq(state, S("RUNNING")))
+        return err_code(ERR_CONFLICT, "VirtualClusterState", "%.*s", SLICE_ARG(state));
+    if (c->limits->keep)
+        return NULL;
+    TRY(db_prepare(tx, "UPDATE virtual_cluster SET max_concurrent_job_runs = nullif(?, 0), max_in_queue_job_runs = nullif(?, 0) WHERE id = ?", &stmt));
+    db_bind_i64(stmt, 1, c->limits->max_concurrent_job_runs);
+    db_bind_i64(stmt, 2, c->limits->max_in_queue_job_runs);
+    db_bind_text(stmt, 3, c->id);
+    return db_run(stmt);
+}
+
+struct err *store_virtual_cluster_update(struct store *store, struct arena *arena, struct slice id, const struct virtual_cluster_limits *limits,
+                                         struct slice token, struct slice request_sha256, struct instant now)
+{
+    struct update c = {.arena = arena, .id = id, .token = token, .request_sha256 = request_sha256, .limits = limits, .now = now};
+    return db_write(store_db(store), update, &c);
+}
+
 struct list {
     struct arena *arena;
     const struct virtual_cluster_filter *filter;
@@ -142,7 +184,7 @@ static struct err *list(struct db_tx *tx, void *arg)
             c->page.next_sequence = last_sequence;
             break;
         }
-        last_sequence = db_col_i64(stmt, 7);
+        last_sequence = db_col_i64(stmt, 8);
         c->page.rows[c->page.count++] = v;
     }
     return NULL;

@@ -9,7 +9,8 @@ struct virtual_cluster {
     struct slice state;
     struct slice cluster;   /* containerProvider.id */
     struct slice namespace_;
-    struct slice scheduler_configuration; /* JSON, or absent */
+    int64_t max_concurrent_job_runs; /* schedulerConfiguration; 0: not given */
+    int64_t max_in_queue_job_runs;   /* 0: not given */
     struct instant created_at;
     struct tags tags;
 };
@@ -22,6 +23,14 @@ struct err *store_virtual_cluster_insert(struct store *store, struct arena *aren
 struct err *store_virtual_cluster_get(struct store *store, struct arena *arena, struct slice id, struct virtual_cluster *ret_row) NODISCARD;
 /* Compare and set; *ret_changed false when the state was another. */
 struct err *store_virtual_cluster_move(struct store *store, struct slice id, struct slice from, struct slice to, bool *ret_changed) NODISCARD;
+/* Replaces both limits (0: none) of a RUNNING one. With a token that was used before nothing happens, as the API says. ERR_NOT_FOUND;
+ * ERR_CONFLICT with code "VirtualClusterState" and its state as the message, or "ClientToken". */
+struct virtual_cluster_limits {
+    int64_t max_concurrent_job_runs, max_in_queue_job_runs;
+    bool keep; /* no schedulerConfiguration was given */
+};
+struct err *store_virtual_cluster_update(struct store *store, struct arena *arena, struct slice id, const struct virtual_cluster_limits *limits,
+                                         struct slice token, struct slice request_sha256, struct instant now) NODISCARD;
 
 struct virtual_cluster_filter {
     struct slice cluster;           /* absent: any */

@@ -39,9 +39,6 @@ static struct err *check_features(const struct emr_containers_create_virtual_clu
                         SLICE_ARG(in->security_configuration_id));
     if (in->session_enabled.set && in->session_enabled.value)
         return emr_containers_invalid("Sessions are not supported: leave sessionEnabled out.");
-    const struct emr_containers_scheduler_configuration *scheduler = in->scheduler_configuration;
-    if (scheduler && (scheduler->max_concurrent_job_runs.set || scheduler->max_in_queue_job_runs.set))
-        return emr_containers_invalid("Job queueing is not supported: leave schedulerConfiguration out.");
     return NULL;
 }
 
@@ -62,6 +59,7 @@ struct err *emr_containers_create_virtual_cluster(struct call *call, const struc
     TRY(tags_from_map(call, &in->tags, &tags));
     TRY(check_namespace(call, in->container_provider->id, namespace_));
 
+    const struct emr_containers_scheduler_configuration *scheduler = in->scheduler_configuration;
     struct emr_containers_create_virtual_cluster_request canonical = *in;
     canonical.client_token = SLICE_NONE;
     struct virtual_cluster row = {
@@ -70,7 +68,8 @@ struct err *emr_containers_create_virtual_cluster(struct call *call, const struc
         .state = EMR_CONTAINERS_VIRTUAL_CLUSTER_STATE_RUNNING,
         .cluster = in->container_provider->id,
         .namespace_ = namespace_,
-        .scheduler_configuration = SLICE_NONE,
+        .max_concurrent_job_runs = scheduler ? scheduler->max_concurrent_job_runs.value : 0,
+        .max_in_queue_job_runs = scheduler ? scheduler->max_in_queue_job_runs.value : 0,
         .created_at = call->now,
         .tags = tags,
     };

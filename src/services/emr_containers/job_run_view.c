@@ -69,7 +69,7 @@ static struct err *view_one(struct call *call, const struct job_run *row, enum j
         .created_at = OPT_INSTANT(row->created_at),
         .created_by = row->created_by,
         .finished_at = {.set = row->finished_at.ms != 0, .value = row->finished_at},
-        .state_details = row->state_details,
+        .state_details = row->state_details.len ? row->state_details : SLICE_NONE,
         .failure_reason = row->failure_reason,
         .tags = tags_to_map(call, tags),
     };

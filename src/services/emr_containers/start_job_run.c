@@ -58,9 +58,9 @@ static struct err *check_features(request *in)
         return err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Job template %.*s doesn't exist.", SLICE_ARG(in->job_template_id));
     if (in->job_template_parameters.count)
         return emr_containers_invalid("jobTemplateParameters cannot be given without jobTemplateId.");
-    if (in->retry_policy_configuration && in->retry_policy_configuration->max_attempts.value != 1)
-        return emr_containers_invalid("Retry policy configuration's parameter value of maxAttempts is invalid: a job run is tried once here, "
-                                      "so only 1 is accepted.");
+    int64_t attempts = in->retry_policy_configuration ? in->retry_policy_configuration->max_attempts.value : 1;
+    if (attempts < 1 || attempts > INT32_MAX)
+        return emr_containers_invalid("Retry policy configuration's parameter value of maxAttempts is invalid");
     return NULL;
 }
 
@@ -91,6 +91,9 @@ static struct err *translate(request *in, const struct err *e)
         return virtual_cluster_missing(in->virtual_cluster_id);
     if (err_has_code(e, "VirtualClusterState"))
         return emr_containers_invalid("Virtual cluster state %.*s is not valid to create resource JobRun.", SLICE_ARG(err_message(e)));
+    if (err_has_code(e, "QueueFull")) /* AWS's text is not published */
+        return emr_containers_invalid("The job run queue of virtual cluster %.*s is full: %.*s (maxInQueueJobRuns).", SLICE_ARG(in->virtual_cluster_id),
+                                      SLICE_ARG(err_message(e)));
     if (err_has_code(e, "ClientToken"))
         return emr_containers_invalid("The client token %.*s was already used for another request.", SLICE_ARG(in->client_token));
     return NULL;
@@ -119,16 +122,9 @@ struct err *emr_containers_start_job_run(struct call *call, request *in, struct 
         .tags = tags,
     };
     struct slice id;
-    struct err *e = NULL;
-    /* Ids of one millisecond may collide: 15 bits of each are random. */
-    for (int tries = 0; tries < 8; tries++) {
-        err_free(e);
-        row.id = job_run_id_new(call->arena, call->now);
-        e = store_job_run_insert(call->parts->store, call->arena, &row, job_run_arn(call, row.virtual_cluster_id, row.id), in->client_token,
-                                 request_digest(call, in->virtual_cluster_id, &canonical), &id);
-        if (!e || e->kind != ERR_CONFLICT || e->code)
-            break;
-    }
+    row.id = job_run_id_new(call->arena, call->now);
+    struct err *e = store_job_run_insert(call->parts->store, call->arena, &row, job_run_arn(call, row.virtual_cluster_id, row.id), in->client_token,
+                                         request_digest(call, in->virtual_cluster_id, &canonical), &id);
     if (e) {
         struct err *told = translate(in, e);
         if (!told)
