@@ -27,10 +27,11 @@
 #define SERVER_GRACE_MS 5000
 #define MAX_TOKEN_FILE_BYTES 4096
 
-/* A cluster's API client; made on first use, kept until the daemon stops. */
+/* A cluster's API client; made on first use, and again when another cluster has the name; kept until the daemon stops, as steps and log
+ * readers may still hold it. */
 struct connection {
     struct connection *next;
-    struct slice cluster, driver_master;
+    struct slice cluster, driver_master, server, ca_pem;
     struct k8s_client *client;
 };
 
@@ -59,15 +60,15 @@ static char *path_in(struct daemon *daemon, const char *name)
 
 static struct err *connect_locked(struct daemon *daemon, struct slice cluster, const struct connection **ret_connection)
 {
-    for (struct connection *c = daemon->connections; c; c = c->next)
-        if (slice_eq(c->cluster, cluster)) {
-            *ret_connection = c;
-            return NULL;
-        }
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct cluster_view view;
     struct slice kubeconfig;
     TRY(cluster_get(daemon->clusters, arena, cluster, &view));
+    for (struct connection *c = daemon->connections; c; c = c->next)
+        if (slice_eq(c->cluster, cluster) && slice_eq(c->server, view.server) && slice_eq(c->ca_pem, view.ca_pem)) {
+            *ret_connection = c;
+            return NULL;
+        }
     TRY(cluster_kubeconfig(daemon->clusters, arena, cluster, &kubeconfig));
     struct k8s_client *client;
     TRY(k8s_client_from_kubeconfig(kubeconfig, &client));
@@ -76,6 +77,8 @@ static struct err *connect_locked(struct daemon *daemon, struct slice cluster, c
         .next = daemon->connections,
         .cluster = slice_dup(daemon->arena, cluster),
         .driver_master = slice_dup(daemon->arena, view.driver_master),
+        .server = slice_dup(daemon->arena, view.server),
+        .ca_pem = slice_dup(daemon->arena, view.ca_pem),
         .client = client,
     };
     daemon->connections = connection;
@@ -84,7 +87,7 @@ static struct err *connect_locked(struct daemon *daemon, struct slice cluster, c
 }
 
 /* reconciler_options.connect */
-static struct err *connect_cluster(void *ctx, struct slice cluster, struct k8s_client **ret_client, struct slice *ret_driver_master)
+static struct err *connect_cluster(void *ctx, struct slice cluster, struct reconciler_cluster *ret_cluster)
 {
     struct daemon *daemon = ctx;
     const struct connection *connection = NULL;
@@ -93,8 +96,7 @@ static struct err *connect_cluster(void *ctx, struct slice cluster, struct k8s_c
     mutex_unlock(&daemon->connections_lock);
     if (e)
         return e;
-    *ret_client = connection->client;
-    *ret_driver_master = connection->driver_master;
+    *ret_cluster = (struct reconciler_cluster){.client = connection->client, .driver_master = connection->driver_master, .one_machine = true};
     return NULL;
 }
 
