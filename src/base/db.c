@@ -74,8 +74,11 @@ static bool is_no_space(sqlite3 *handle, int result)
 
 static struct err *sqlite_err(sqlite3 *handle, int result, const char *what)
 {
-    if (is_no_space(handle, result))
-        return err_new(ERR_LIMIT, "database: %s: no space left on the disk", what);
+    if (is_no_space(handle, result)) {
+        struct err *full = err_new(ERR_LIMIT, "database: %s: no space left on the disk", what);
+        full->no_space = true;
+        return full;
+    }
     enum err_kind kind = ERR_INTERNAL;
     switch (result & 0xff) {
     case SQLITE_CONSTRAINT:
@@ -91,7 +94,9 @@ static struct err *sqlite_err(sqlite3 *handle, int result, const char *what)
     default:
         break;
     }
-    return err_new(kind, "database: %s: %s", what, handle ? sqlite3_errmsg(handle) : sqlite3_errstr(result));
+    struct err *e = err_new(kind, "database: %s: %s", what, handle ? sqlite3_errmsg(handle) : sqlite3_errstr(result));
+    e->no_space = kind == ERR_LIMIT;
+    return e;
 }
 
 static struct err *exec(sqlite3 *handle, const char *sql)
@@ -260,6 +265,7 @@ static void *writer_main(void *arg)
             if (group) {
                 err_free(r->result);
                 r->result = err_new(group->kind, "%s", group->message);
+                r->result->no_space = group->no_space;
             }
             r->done = true; /* r may be gone after the lock is let go */
             r = next;

@@ -71,8 +71,10 @@ struct err *err_errno_at(const char *file, int line, int error_number, const cha
     _cleanup_(freep) char *what = format_text(format, args);
     va_end(args);
     char reason[128];
-    return err_new_at(file, line, kind_of_errno(error_number), NULL, "%s: %s", what,
+    struct err *e = err_new_at(file, line, kind_of_errno(error_number), NULL, "%s: %s", what,
                       strerror_r(error_number, reason, sizeof(reason)));
+    e->no_space = error_number == ENOSPC || error_number == EDQUOT;
+    return e;
 }
 
 struct err *err_wrap(struct err *e, const char *format, ...)

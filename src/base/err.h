@@ -17,6 +17,7 @@ enum err_kind {
 
 struct err {
     enum err_kind kind;
+    bool no_space;       /* ERR_LIMIT since a disk or quota is full: it passes when there is room again */
     int status;          /* HTTP status where the protocol fixes one, else 0 */
     const char *code;    /* wire name (AWS error code, Kubernetes reason), static storage, or NULL */
     const char *file;    /* where it began */
@@ -38,7 +39,7 @@ struct err *err_errno_at(const char *file, int line, int error_number, const cha
 /* With a wire name: err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Virtual cluster %.*s doesn't exist.", …) */
 #define err_code(kind, code, ...) err_new_at(__FILE__, __LINE__, (kind), (code), __VA_ARGS__)
 /* From errno: the message gets ": No such file or directory". ENOENT is ERR_NOT_FOUND, EEXIST ERR_CONFLICT,
- * EACCES/EPERM ERR_DENIED, ENOSPC/EDQUOT ERR_LIMIT, ETIMEDOUT/ECONNREFUSED/… ERR_UNAVAILABLE, else ERR_INTERNAL. */
+ * EACCES/EPERM ERR_DENIED, ENOSPC/EDQUOT ERR_LIMIT (and no_space), ETIMEDOUT/ECONNREFUSED/… ERR_UNAVAILABLE, else ERR_INTERNAL. */
 #define err_errno(number, ...) err_errno_at(__FILE__, __LINE__, (number), __VA_ARGS__)
 
 /* Puts context in front: "while reading X: no such file". Takes and returns e; keeps kind and code. NULL stays NULL. */

@@ -56,7 +56,7 @@ static void log_request(struct passage *p, const struct err *e, int status)
     struct slice operation = p->route.operation ? p->route.operation->name : S("");
     struct slice service = p->target.service->signing_name;
     /* Internal errors are ours to explain; everything else the client was told, and a full disk the operator by now. */
-    if (e && status >= 500 && status != 501 && status != 503 && e->kind != ERR_LIMIT)
+    if (e && status >= 500 && status != 501 && status != 503 && !e->no_space)
         log_event(REQUEST_FAILED, LOG_SLICE("requestId", p->request_id), LOG_SLICE("service", service), LOG_SLICE("operation", operation),
                   LOG_ERR(e));
     else
@@ -69,7 +69,7 @@ static void log_request(struct passage *p, const struct err *e, int status)
 static struct err *name_full_disk(struct passage *p, struct err *e)
 {
     const struct aws_service *service = p->target.service;
-    if (e->kind != ERR_LIMIT || (e->code && !err_has_code(e, "ServiceUnavailable")))
+    if (!e->no_space)
         return e;
     log_event(STORAGE_FULL, LOG_SLICE("requestId", p->request_id), LOG_ERR(e));
     if (e->code || !aws_error_find(service, S("ServiceUnavailableException")))

@@ -34,9 +34,10 @@ char *blob_temporary_path(const struct objects *objects, int64_t id)
 
 struct err *objects_write_failed(struct objects *objects, struct err *e)
 {
-    if (e->kind != ERR_LIMIT)
+    if (!e->no_space)
         return e;
     struct err *full = err_code(ERR_LIMIT, "ServiceUnavailable", "There is no space left where objects are kept.");
+    full->no_space = true;
     err_free(e);
     return full;
 }

@@ -92,7 +92,7 @@ static struct err *put(struct db_tx *tx, void *arg)
     TRY(tags_insert(tx, c->resource, c->tags));
     TRY(count_tags(tx, c->resource, &count));
     if (count > c->limit)
-        return err_new(ERR_LIMIT, "%zu tags, more than %zu", count, c->limit);
+        return err_code(ERR_LIMIT, "TooManyTags", "%zu tags, more than %zu", count, c->limit);
     return NULL;
 }
 

@@ -14,7 +14,7 @@ struct tags {
 struct err *store_tags_get(struct store *store, struct arena *arena, struct slice resource, struct tags *ret_tags) NODISCARD;
 /* Of many resources at once, in one snapshot. */
 struct err *store_tags_get_each(struct store *store, struct arena *arena, const struct slice *resources, size_t count, struct tags *ret_tags) NODISCARD;
-/* Adds or replaces; ERR_LIMIT when the resource would have more than limit. */
+/* Adds or replaces; ERR_LIMIT with code "TooManyTags" when the resource would have more than limit. */
 struct err *store_tags_put(struct store *store, struct slice resource, struct tags tags, size_t limit) NODISCARD;
 struct err *store_tags_remove(struct store *store, struct slice resource, const struct slice *keys, size_t count) NODISCARD;
 
