@@ -229,8 +229,11 @@ static struct slice json_body(struct arena *arena, const struct err *e, struct s
     struct strbuf out = STRBUF_ARENA(arena);
     strbuf_append_cstr(&out, "{\"__type\":");
     json_write_string(&out, code);
-    strbuf_append_cstr(&out, ",\"message\":");
-    json_write_string(&out, message);
+    /* The framework's own exception writes it with a capital, and has none when the body is no JSON (seen at Athena and Kinesis). */
+    if (message.len) {
+        strbuf_append_cstr(&out, slice_eq(code, S("SerializationException")) ? ",\"Message\":" : ",\"message\":");
+        json_write_string(&out, message);
+    }
     for (size_t i = 0; i < detail->count; i++) {
         strbuf_append_char(&out, ',');
         json_write_string(&out, slice_from_cstr(detail->members[i].name));

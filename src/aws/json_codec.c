@@ -1,9 +1,13 @@
-/* json_codec: bodies of rest-json and json-1.1. Unknown members are ignored, as newer SDKs send some; null is absence.
- */
+/* json_codec: bodies of rest-json and json-1.1. Unknown members are ignored, as newer SDKs send some; null is absence; of a member
+ * that comes twice the last one counts. The words for wrong types are those that Athena, SQS, SES v2, X-Ray and Kinesis were seen to
+ * answer (async-aws #1667, aws-sdk-js-v3 #4343, recorded answers in tests of kinesalite and of emulators of Athena and SES); a text
+ * that is no JSON gets the code alone. */
 #include "aws/codec.h"
+#include "aws/timestamp.h"
 #include "aws/value.h"
 #include "base/arena.h"
 #include "base/json.h"
+#include <math.h>
 
 struct reader {
     struct arena *arena;
@@ -13,25 +17,38 @@ struct reader {
 static struct err *decode_members(const struct reader *reader, const struct aws_shape *structure,
                                   const struct json *json, void *in);
 
-/* The words of AWS's own parser. */
-static struct err *wrong_type(const struct reader *reader, const struct json *json, const char *wanted)
+/* A text that is no JSON at all, or no structure: the code without a message. */
+static struct err *malformed(const struct aws_service *service)
+{
+    return aws_err_serialization(service, "%s", "");
+}
+
+static const char *token_name(const struct json *json)
 {
     switch (json->type) {
-    case JSON_OBJECT:
-        return aws_err_serialization(reader->service, "Start of structure or map found where not expected.");
-    case JSON_ARRAY:
-        return aws_err_serialization(reader->service, "Start of list found where not expected");
-    case JSON_NULL:
-    case JSON_BOOL:
-    case JSON_NUMBER:
     case JSON_STRING:
+        return "STRING_VALUE";
+    case JSON_NUMBER:
+        return slice_index(json->text, '.') >= 0 || slice_index(json->text, 'e') >= 0 || slice_index(json->text, 'E') >= 0 ? "DECIMAL_VALUE"
+                                                                                                                       : "NUMBER_VALUE";
+    case JSON_BOOL:
+        return json->boolean ? "TRUE_VALUE" : "FALSE_VALUE";
+    case JSON_NULL:
+    case JSON_ARRAY:
+    case JSON_OBJECT:
         break;
     }
-    const char *what = json->type == JSON_STRING   ? "STRING_VALUE"
-                       : json->type == JSON_NUMBER ? "NUMBER_VALUE"
-                       : json->boolean             ? "TRUE_VALUE"
-                                                   : "FALSE_VALUE";
-    return aws_err_serialization(reader->service, "%s can not be converted to %s", what, wanted);
+    return "NULL_VALUE";
+}
+
+/* wanted: "a String", … */
+static struct err *wrong_type(const struct reader *reader, const struct json *json, const char *wanted)
+{
+    if (json->type == JSON_OBJECT)
+        return aws_err_serialization(reader->service, "Start of structure or map found where not expected.");
+    if (json->type == JSON_ARRAY)
+        return aws_err_serialization(reader->service, "Start of list found where not expected");
+    return aws_err_serialization(reader->service, "%s can not be converted to %s", token_name(json), wanted);
 }
 
 static struct err *decode_value(const struct reader *reader, const struct aws_shape *shape,
@@ -41,7 +58,7 @@ static struct err *decode_list(const struct reader *reader, const struct aws_sha
                                enum aws_timestamp_format format, const struct json *json, struct aws_list *slot)
 {
     if (json->type != JSON_ARRAY)
-        return json->type == JSON_OBJECT ? wrong_type(reader, json, "")
+        return json->type == JSON_OBJECT ? wrong_type(reader, json, "a List")
                                          : aws_err_serialization(reader->service, "Expected list or null");
     char *items = arena_array(reader->arena, json_count(json), shape->item->size);
     size_t count = 0;
@@ -58,7 +75,7 @@ static struct err *decode_map(const struct reader *reader, const struct aws_shap
                               enum aws_timestamp_format format, const struct json *json, struct aws_map *slot)
 {
     if (json->type != JSON_OBJECT)
-        return json->type == JSON_ARRAY ? wrong_type(reader, json, "")
+        return json->type == JSON_ARRAY ? wrong_type(reader, json, "a Map")
                                         : aws_err_serialization(reader->service, "Expected map or null");
     char *entries = arena_array(reader->arena, json_count(json), shape->entry_size);
     size_t count = 0;
@@ -73,15 +90,43 @@ static struct err *decode_map(const struct reader *reader, const struct aws_shap
     return NULL;
 }
 
-static struct err *decode_scalar(const struct reader *reader, const struct aws_shape *shape,
-                                 enum aws_timestamp_format format, const struct json *json, enum json_type wanted,
-                                 const char *name, void *slot)
+static struct err *decode_blob(const struct reader *reader, const struct aws_shape *shape, const struct json *json, void *slot)
 {
-    if (json->type != wanted)
-        return wrong_type(reader, json, name);
-    if (!aws_scalar_parse(reader->arena, shape, format, json->text, slot))
-        return aws_err_serialization(reader->service, "%.*s can not be converted to %s",
-                                     SLICE_ARG(slice_sub(json->text, 0, 64)), name);
+    if (json->type != JSON_STRING)
+        return wrong_type(reader, json, "a Blob");
+    if (aws_scalar_parse(reader->arena, shape, AWS_TIMESTAMP_DEFAULT, json->text, slot))
+        return NULL;
+    if (json->text.len % 4)
+        return aws_err_serialization(reader->service,
+                                     "'%.*s' can not be converted to a Blob: Base64 encoded length is expected a multiple of 4 bytes but "
+                                     "found: %zu",
+                                     SLICE_ARG(slice_sub(json->text, 0, 64)), json->text.len);
+    return aws_err_serialization(reader->service, "'%.*s' can not be converted to a Blob: Invalid Base64 character",
+                                 SLICE_ARG(slice_sub(json->text, 0, 64)));
+}
+
+static struct err *decode_float(const struct reader *reader, const struct aws_shape *shape, const struct json *json, void *slot)
+{
+    /* The three that JSON has no number for come as text. */
+    bool named = json->type == JSON_STRING &&
+                 (slice_eq(json->text, S("NaN")) || slice_eq(json->text, S("Infinity")) || slice_eq(json->text, S("-Infinity")));
+    if (json->type != JSON_NUMBER && !named)
+        return wrong_type(reader, json, "a Double");
+    if (!aws_scalar_parse(reader->arena, shape, AWS_TIMESTAMP_DEFAULT, json->text, slot))
+        return wrong_type(reader, json, "a Double");
+    return NULL;
+}
+
+/* SDKs disagree on text and number: both are understood. */
+static struct err *decode_timestamp(const struct reader *reader, const struct json *json, struct opt_instant *slot)
+{
+    struct instant t;
+    bool known = (json->type == JSON_NUMBER && aws_timestamp_parse(json->text, AWS_TIMESTAMP_UNIX, &t)) ||
+                 (json->type == JSON_STRING && (aws_timestamp_parse(json->text, AWS_TIMESTAMP_ISO8601, &t) ||
+                                                aws_timestamp_parse(json->text, AWS_TIMESTAMP_RFC822, &t)));
+    if (!known)
+        return wrong_type(reader, json, "milliseconds since epoch");
+    *slot = OPT_INSTANT(t);
     return NULL;
 }
 
@@ -106,16 +151,21 @@ static struct err *decode_value(const struct reader *reader, const struct aws_sh
         *(struct opt_bool *)slot = OPT_BOOL(json->boolean);
         return NULL;
     case AWS_STRING:
-        return decode_scalar(reader, shape, format, json, JSON_STRING, "a String", slot);
+        if (json->type != JSON_STRING)
+            return wrong_type(reader, json, "a String");
+        *(struct slice *)slot = json->text;
+        return NULL;
     case AWS_BLOB:
-        return decode_scalar(reader, shape, format, json, JSON_STRING, "a Blob", slot);
+        return decode_blob(reader, shape, json, slot);
     case AWS_INTEGER:
-        return decode_scalar(reader, shape, format, json, JSON_NUMBER, "an Integer", slot);
+        if (json->type != JSON_NUMBER)
+            return wrong_type(reader, json, shape->bits == 64 ? "a Long" : shape->bits == 16 ? "a Short" : shape->bits == 8 ? "a Byte" : "an Integer");
+        *(struct opt_i64 *)slot = OPT_I64(aws_integer_truncate(reader->arena, json->text, shape->bits));
+        return NULL;
     case AWS_FLOAT:
-        return decode_scalar(reader, shape, format, json, JSON_NUMBER, "a Double", slot);
-    case AWS_TIMESTAMP: /* SDKs disagree on text and number: both are understood */
-        return decode_scalar(reader, shape, json->type == JSON_STRING ? AWS_TIMESTAMP_ISO8601 : AWS_TIMESTAMP_UNIX,
-                             json, json->type == JSON_STRING ? JSON_STRING : JSON_NUMBER, "a Timestamp", slot);
+        return decode_float(reader, shape, json, slot);
+    case AWS_TIMESTAMP:
+        return decode_timestamp(reader, json, slot);
     }
     return NULL;
 }
@@ -124,8 +174,8 @@ static struct err *decode_members(const struct reader *reader, const struct aws_
                                   const struct json *json, void *in)
 {
     if (json->type != JSON_OBJECT)
-        return json->type == JSON_ARRAY ? wrong_type(reader, json, "")
-                                        : aws_err_serialization(reader->service, "Expected structure or null");
+        return json->type == JSON_ARRAY ? wrong_type(reader, json, "a Structure")
+                                        : aws_err_serialization(reader->service, "Expected null");
     for (size_t i = 0; i < structure->member_count; i++) {
         const struct aws_member *member = &structure->members[i];
         if (member->location != AWS_IN_BODY || member->offset == AWS_NO_OFFSET)
@@ -141,19 +191,16 @@ static struct err *decode_members(const struct reader *reader, const struct aws_
 struct err *aws_json_decode(struct arena *arena, const struct aws_service *service, const struct aws_shape *structure,
                             struct slice body, void *in)
 {
-    if (!slice_trim(body).len)
-        return NULL;
     struct json *json;
     struct err *e = json_parse(arena, body, JSON_DUPLICATES_LAST_WINS, &json);
     if (e) {
-        struct err *told = aws_err_serialization(service, "%.*s", SLICE_ARG(err_message(e)));
         err_free(e);
-        return told;
+        return malformed(service);
     }
     struct reader reader = {.arena = arena, .service = service};
-    if (json->type == JSON_NULL)
-        return NULL;
-    return decode_members(&reader, structure, json, in);
+    return json->type == JSON_ARRAY ? wrong_type(&reader, json, "a Structure")
+           : json->type != JSON_OBJECT ? malformed(service)
+                                       : decode_members(&reader, structure, json, in);
 }
 
 static void encode_members(struct arena *arena, struct strbuf *out, const struct aws_shape *structure,
@@ -203,9 +250,15 @@ static void encode_value(struct arena *arena, struct strbuf *out, const struct a
         else
             json_write_string(out, aws_scalar_format(arena, shape, format, value));
         return;
+    case AWS_FLOAT:
+        if (!isfinite(((const struct opt_f64 *)value)->value)) {
+            json_write_string(out, aws_scalar_format(arena, shape, format, value));
+            return;
+        }
+        strbuf_append(out, aws_scalar_format(arena, shape, format, value));
+        return;
     case AWS_BOOLEAN:
     case AWS_INTEGER:
-    case AWS_FLOAT:
         strbuf_append(out, aws_scalar_format(arena, shape, format, value));
         return;
     }

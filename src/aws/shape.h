@@ -168,6 +168,7 @@ struct aws_shape {
     struct slice item_wire, key_wire; /* XML and query: "member", "key", "value" unless the model says otherwise */
     bool flattened;
     size_t entry_size, value_offset; /* map */
+    uint8_t bits; /* AWS_INTEGER: 8, 16, 32 or 64 */
     /* constraints; min and max are lengths, or values for AWS_INTEGER */
     bool has_min, has_max;
     int64_t min, max;

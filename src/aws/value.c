@@ -72,6 +72,15 @@ const void *aws_map_value(const struct aws_shape *map, const void *value, size_t
 
 static bool parse_float(struct arena *arena, struct slice text, struct opt_f64 *ret)
 {
+    static const struct {
+        struct slice text;
+        double value;
+    } names[] = {{S_INIT("NaN"), NAN}, {S_INIT("Infinity"), INFINITY}, {S_INIT("-Infinity"), -INFINITY}};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (slice_eq(text, names[i].text)) {
+            *ret = (struct opt_f64){.set = true, .value = names[i].value, .text = text};
+            return true;
+        }
     if (!text.len || text.len > 64)
         return false;
     for (size_t i = 0; i < text.len; i++)
@@ -85,18 +94,24 @@ static bool parse_float(struct arena *arena, struct slice text, struct opt_f64 *
     return true;
 }
 
-/* Whole numbers; a fraction is cut and an exponent understood, as AWS's parser does. */
-static bool parse_integer(struct arena *arena, struct slice text, struct opt_i64 *ret)
+static int64_t largest(int bits)
 {
-    if (slice_to_i64(text, INT64_MIN, INT64_MAX, &ret->value)) {
-        ret->set = true;
-        return true;
+    return bits >= 64 || bits <= 0 ? INT64_MAX : (INT64_C(1) << (bits - 1)) - 1;
+}
+
+int64_t aws_integer_truncate(struct arena *arena, struct slice literal, int bits)
+{
+    int64_t most = largest(bits), least = -most - 1, value;
+    bool negative = literal.len && literal.ptr[0] == '-';
+    if (slice_index(literal, 'e') >= 0 || slice_index(literal, 'E') >= 0) {
+        double number = strtod(slice_cstr(arena, literal), NULL);
+        return number >= (double)most ? most : number <= (double)least ? least : (int64_t)number;
     }
-    struct opt_f64 number;
-    if (!parse_float(arena, text, &number) || fabs(number.value) > 9007199254740992.0)
-        return false;
-    *ret = OPT_I64((int64_t)number.value);
-    return true;
+    ptrdiff_t dot = slice_index(literal, '.');
+    struct slice whole = dot < 0 ? literal : slice_sub(literal, 0, (size_t)dot);
+    if (slice_to_i64(whole, least, most, &value))
+        return value;
+    return negative ? least : most;
 }
 
 bool aws_scalar_parse(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format,
@@ -114,7 +129,9 @@ bool aws_scalar_parse(struct arena *arena, const struct aws_shape *shape, enum a
         *(struct opt_bool *)slot = OPT_BOOL(slice_eq_nocase(text, S("true")));
         return true;
     case AWS_INTEGER:
-        return parse_integer(arena, text, slot);
+        ((struct opt_i64 *)slot)->set =
+            slice_to_i64(text, -largest(shape->bits) - 1, largest(shape->bits), &((struct opt_i64 *)slot)->value);
+        return ((struct opt_i64 *)slot)->set;
     case AWS_FLOAT:
         return parse_float(arena, text, slot);
     case AWS_TIMESTAMP: {
@@ -147,7 +164,11 @@ struct slice aws_scalar_format(struct arena *arena, const struct aws_shape *shap
         return slice_fmt(arena, "%lld", (long long)((const struct opt_i64 *)value)->value);
     case AWS_FLOAT: {
         const struct opt_f64 *number = value;
-        return number->text.ptr ? number->text : slice_fmt(arena, "%.17g", number->value);
+        if (number->text.ptr)
+            return number->text;
+        if (!isfinite(number->value))
+            return isnan(number->value) ? S("NaN") : number->value > 0 ? S("Infinity") : S("-Infinity");
+        return slice_fmt(arena, "%.17g", number->value);
     }
     case AWS_TIMESTAMP:
         return aws_timestamp_format(arena, ((const struct opt_instant *)value)->value, format);

@@ -14,9 +14,12 @@ const void *aws_list_item(const struct aws_shape *list, const void *value, size_
 struct slice aws_map_key(const struct aws_shape *map, const void *value, size_t index);
 const void *aws_map_value(const struct aws_shape *map, const void *value, size_t index);
 
-/* Text to a scalar (string, blob in base64, number, boolean, timestamp); false when it is not one. Borrows text. */
+/* Text to a scalar (string, blob in base64, number, boolean, timestamp); false when it is not one. Integers are whole and fit their
+ * shape; floats may be NaN, Infinity and -Infinity. Borrows text. */
 bool aws_scalar_parse(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format,
                       struct slice text, void *slot);
+/* A JSON number to an integer of so many bits as AWS's parser does it: a fraction is cut, what is too large becomes the largest. */
+int64_t aws_integer_truncate(struct arena *arena, struct slice literal, int bits);
 /* A set scalar to text; format decides for timestamps and must not be DEFAULT there. Blobs in base64. */
 struct slice aws_scalar_format(struct arena *arena, const struct aws_shape *shape, enum aws_timestamp_format format,
                                const void *value);

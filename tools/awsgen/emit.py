@@ -9,6 +9,7 @@ SCALARS = {
     "byte": ("opt_i64", "AWS_INTEGER"), "float": ("opt_f64", "AWS_FLOAT"), "double": ("opt_f64", "AWS_FLOAT"),
     "boolean": ("opt_bool", "AWS_BOOLEAN"), "timestamp": ("opt_instant", "AWS_TIMESTAMP"),
 }
+BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 LOCATIONS = {"uri": "AWS_IN_URI", "querystring": "AWS_IN_QUERY", "header": "AWS_IN_HEADER", "headers": "AWS_IN_HEADERS",
              "statusCode": "AWS_IN_STATUS"}
 TIMESTAMPS = {"iso8601": "AWS_TIMESTAMP_ISO8601", "rfc822": "AWS_TIMESTAMP_RFC822", "unixTimestamp": "AWS_TIMESTAMP_UNIX"}
@@ -244,6 +245,8 @@ class Emitter:
             rows.append(".kind = AWS_DOCUMENT, .size = sizeof(const struct json *)")
         elif kind in SCALARS:
             rows.append(".kind = %s, .size = sizeof(struct %s)" % (SCALARS[kind][1], self.tag(name)))
+            if kind in BITS:
+                rows.append(".bits = %d" % BITS[kind])
         elif kind == "list":
             rows.append(".kind = AWS_LIST, .size = sizeof(struct %s)" % self.tag(name))
             rows.append(".item = &shape_%s, .item_wire = %s" % (
