@@ -1,14 +1,12 @@
 /* StartJobRun: checks what AWS checks at once and records the wish. Whether the role, the bucket and the entry point exist shows
  * when the run starts. Texts: EMR on EKS guide, "Job run errors", and the Service Authorization Reference. */
+#include "base/strbuf.h"
 #include "jobs/job_run.h"
 #include "jobs/reconciler.h"
 #include "services/emr_containers/resource.h"
 #include "spark/release.h"
 
 typedef const struct emr_containers_start_job_run_request request;
-
-#define MISSING(path)                                                                                                          \
-    emr_containers_invalid("1 validation error detected: Value null at '" path "' failed to satisfy constraint: Member must not be null")
 
 /* arn:aws:iam::ACCOUNT:role/…; its form is the model's pattern. A missing one, or another account's, is denied and not
  * invalid. */
@@ -23,15 +21,35 @@ static struct err *check_role(const struct call *call, struct slice arn)
     return NULL;
 }
 
+/* Members that the model has as optional and the service needs, when there is no template to take them from: all that are missing in one
+ * message, in the model's order, as its own constraints are told. */
+static struct err *check_present(const struct call *call, request *in)
+{
+    const struct emr_containers_job_driver *driver = in->job_driver;
+    const struct {
+        bool missing;
+        const char *path;
+    } members[] = {
+        {!in->release_label.ptr, "releaseLabel"},
+        {!driver, "jobDriver"},
+        {driver && driver->spark_sql_job_driver && !driver->spark_sql_job_driver->entry_point.ptr, "jobDriver.sparkSqlJobDriver.entryPoint"},
+    };
+    struct strbuf text = STRBUF_ARENA(call->arena);
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        if (members[i].missing)
+            strbuf_append_fmt(&text, "%sValue null at '%s' failed to satisfy constraint: Member must not be null", count++ ? "; " : "",
+                              members[i].path);
+    if (!count)
+        return NULL;
+    return emr_containers_invalid("%zu validation error%s detected: %s", count, count == 1 ? "" : "s", text.ptr);
+}
+
 static struct err *check_driver(request *in)
 {
     const struct emr_containers_job_driver *driver = in->job_driver;
-    if (!driver)
-        return MISSING("jobDriver");
     if (!driver->spark_submit_job_driver == !driver->spark_sql_job_driver)
         return emr_containers_invalid("Exactly one of sparkSubmitJobDriver and sparkSqlJobDriver must be given in jobDriver.");
-    if (driver->spark_sql_job_driver && !driver->spark_sql_job_driver->entry_point.ptr)
-        return MISSING("jobDriver.sparkSqlJobDriver.entryPoint");
     return NULL;
 }
 
@@ -64,8 +82,14 @@ static struct err *check_features(request *in)
     return NULL;
 }
 
+/* What the request alone shows comes before what has to be looked up. */
 static struct err *check(struct call *call, request *in)
 {
+    TRY(check_features(in));
+    TRY(check_role(call, in->execution_role_arn));
+    TRY(check_present(call, in));
+    TRY(check_driver(in));
+    TRY(check_monitoring(in));
     struct virtual_cluster cluster;
     struct err *e = store_virtual_cluster_get(call->parts->store, call->arena, in->virtual_cluster_id, &cluster);
     if (e && e->kind == ERR_NOT_FOUND) {
@@ -74,14 +98,8 @@ static struct err *check(struct call *call, request *in)
     }
     if (e)
         return e;
-    TRY(check_features(in));
-    TRY(check_role(call, in->execution_role_arn));
     struct slice version;
-    if (!in->release_label.ptr)
-        return MISSING("releaseLabel");
-    TRY(spark_release_find(in->release_label, &version));
-    TRY(check_driver(in));
-    return check_monitoring(in);
+    return spark_release_find(in->release_label, &version);
 }
 
 /* What the store says no to, in AWS's words; NULL: nothing of the kind. */
