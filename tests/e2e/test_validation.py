@@ -31,7 +31,7 @@ def read(service, head, body):
         return code.group(1).decode(), message.group(1).decode().replace("&apos;", "'").replace("&quot;", '"')
     told = json.loads(body)
     assert told["__type"] == head["x-amzn-errortype"].split(":")[0]
-    return told["__type"], told["message"]
+    return told["__type"], told.get("message", told.get("Message", "")) # the framework's own exception has it with a capital, or none
 
 
 def check_count(message):
@@ -114,6 +114,18 @@ def test_one_wrong_member_in_emr_containers(ember, method, path, body, words):
     check_count(message)
 
 
+def test_members_the_service_needs_are_asked_for_before_anything_is_looked_up(ember):
+    """The model has them as optional: a job template may bring them. The virtual cluster is not there."""
+    missing = "Value null at '%s' failed to satisfy constraint: Member must not be null"
+    for body, words in ((start(releaseLabel=None, jobDriver=None), "2 validation errors detected: %s; %s" % (missing % "releaseLabel", missing % "jobDriver")),
+                        (start(releaseLabel=None), "1 validation error detected: " + missing % "releaseLabel"),
+                        (start(jobDriver={"sparkSqlJobDriver": {}}), "1 validation error detected: " + missing % "jobDriver.sparkSqlJobDriver.entryPoint")):
+        status, head, answer = ask(ember, "emr-containers", "POST", RUNS, body)
+        assert (status, *read("emr-containers", head, answer)) == (400, "ValidationException", words)
+    status, head, answer = ask(ember, "emr-containers", "POST", RUNS, start())
+    assert read("emr-containers", head, answer) == ("ResourceNotFoundException", "Virtual cluster abc doesn't exist.")
+
+
 def test_violations_come_all_at_once_in_the_order_of_the_model(ember):
     status, head, answer = ask(ember, "emr-containers", "POST", RUNS, {"name": "", "clientToken": "", "releaseLabel": "", "tags": {"k": "v" * 300}})
     code, message = read("emr-containers", head, answer)
@@ -173,6 +185,46 @@ OTHERS = [
     ("s3", "PUT", "/there/" + "k" * 1025, b"x", 400, "KeyTooLongError", "Your key is too long"),
     ("s3", "GET", "/there?acl=", b"", 501, "NotImplemented", ""),
 ]
+
+
+FORMS = [ # service, content type, body, status, code (None: a success)
+    ("logs", "application/x-amz-json-1.1; charset=utf-8", b'{"limit": 1}', None),
+    ("logs", "APPLICATION/X-AMZ-JSON-1.1", b'{"limit": 1.0, "nextToken": null, "unheardOf": {"of": []}}', None),
+    ("logs", "application/json", b'{"limit": 1, "limit": 2}', None),
+    ("logs", "application/x-amz-json-1.1", b'{"limit": 99999999999}', "InvalidParameterException"), # becomes the largest integer, which is too large
+    ("logs", "application/x-amz-json-1.1", b"\xef\xbb\xbf{}", "SerializationException"),
+    ("logs", "application/x-amz-json-1.1", b"", "SerializationException"),
+    ("logs", "application/x-amz-json-1.1", b"null", "SerializationException"),
+    ("logs", "application/x-amz-json-1.1", b'{"logGroupNamePrefix": "\\ud800"}', "SerializationException"),
+    ("logs", "application/x-amz-json-1.1", b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}", "SerializationException"),
+    ("sts", "application/x-www-form-urlencoded; charset=utf-8", b"Action=GetCallerIdentity&Version=2011-06-15", None),
+    ("sts", "application/x-www-form-urlencoded", b"Version=2011-06-15&Unheard.member.3=x&Action=GetCallerIdentity&", None),
+]
+
+
+@pytest.mark.parametrize("service, kind, body, code", FORMS, ids=["%02d-%s" % (i, row[3] or row[0]) for i, row in enumerate(FORMS)])
+def test_bodies_and_their_types(ember, service, kind, body, code):
+    path = "DescribeLogGroups" if service == "logs" else "/"
+    status, head, answer = ask(ember, service, "POST", path, body, headers={"Content-Type": kind})
+    assert (status, code and read(service, head, answer)[0]) == (400 if code else 200, code), answer
+
+
+def test_unknown_members_are_ignored_everywhere(ember):
+    status, head, answer = ask(ember, "emr-containers", "GET", "/virtualclusters", headers={"X-Amz-Unheard-Of": "x"}, query="maxResults=1&unheardOf=x")
+    assert status == 200, answer
+    status, head, answer = ask(ember, "emr-containers", "POST", RUNS, start(unheardOf={"a": [1, None]}))
+    assert read("emr-containers", head, answer)[0] == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("query", ["maxResults=x", "maxResults=1.0", "maxResults=99999999999", "maxResults=", "createdAfter=yesterday", "eksAccessEntryIntegrated=yes"])
+def test_values_in_a_query_that_are_none(ember, query):
+    status, head, answer = ask(ember, "emr-containers", "GET", "/virtualclusters", query=query)
+    assert (status, read("emr-containers", head, answer)[0]) == (400, "SerializationException"), answer
+
+
+@pytest.mark.parametrize("at", ["2026-11-21T21%3A10%3A00Z", "2026-11-21T21%3A10%3A00.123Z", "2026-11-21T23%3A10%3A00%2B02%3A00", "1795295400", "1795295400.5"])
+def test_times_in_a_query_in_every_form(ember, at):
+    assert ask(ember, "emr-containers", "GET", "/virtualclusters", query="createdAfter=" + at)[0] == 200
 
 
 @pytest.fixture(scope="module")

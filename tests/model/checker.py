@@ -403,6 +403,8 @@ def check_error(problems, exchange, operation, protocol):
     if shape is None:
         shape = every.get(code)
     wanted = shape.metadata.get("error", {}).get("httpStatusCode") if shape else None
+    if wanted is None and shape and protocol != "rest-xml": # S3's model has hardly a status
+        wanted = 500 if service._service_description["shapes"][shape.name].get("fault") else 400
     if wanted is None:
         wanted = common.get(code, own.get(code, 400))
     if exchange.status != wanted:
