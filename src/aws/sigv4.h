@@ -12,6 +12,7 @@ enum sigv4_check {
     SIGV4_NO_CREDENTIALS,
     SIGV4_MALFORMED, /* the header or the query cannot be read; text says how */
     SIGV4_ALGORITHM, /* something else than AWS4-HMAC-SHA256 */
+    SIGV4_TWO_WAYS,  /* S3: a header and a signed query */
     SIGV4_PRESIGN_MALFORMED,
     SIGV4_SCOPE_DATE,
     SIGV4_SCOPE_REGION,
@@ -37,6 +38,7 @@ struct sigv4_result {
 
 struct sigv4_auth {
     bool presigned;
+    bool version2; /* sigv2.h: no scope, no signed headers */
     struct slice access_key_id;
     struct slice date, region, service; /* of the credential scope */
     struct slice scope;                 /* date/region/service/aws4_request */
@@ -81,6 +83,11 @@ struct sigv4_chain {
 struct sigv4_result sigv4_check_signature(struct arena *arena, const struct sigv4_auth *auth,
                                           const struct aws_request *request, struct slice secret,
                                           struct sigv4_chain *ret_chain);
+/* The same, with the signing keys of earlier requests at hand (sigv4_keys.h); NULL: none. */
+struct sigv4_keys;
+struct sigv4_result sigv4_check_signature_with(struct arena *arena, struct sigv4_keys *keys,
+                                               const struct sigv4_auth *auth, const struct aws_request *request,
+                                               struct slice secret, struct sigv4_chain *ret_chain);
 
 /* The failed check as an error with the code, status and words of the service's protocol family; service NULL: S3.
  * auth may be zeroed when parsing failed. */
@@ -121,6 +128,10 @@ void sigv4_signing_key(struct slice secret, struct slice date, struct slice regi
                        uint8_t ret_key[32]);
 void sigv4_signature(struct arena *arena, const uint8_t key[32], struct slice amz_date, struct slice scope,
                      struct slice canonical_request, char ret_signature[64]);
+/* KEY/DATE/REGION/SERVICE/TERMINATOR into auth; false when it is not that. The terminator is not looked at. */
+bool sigv4_parse_credential(struct slice credential, struct sigv4_auth *auth);
+/* HMAC of a text that is signed as it stands: a POST policy. */
+void sigv4_text_signature(const uint8_t key[32], struct slice text, char ret_signature[64]);
 /* Signatures of a chunk and of a trailer; chain->signature is replaced by the result. */
 void sigv4_chain_chunk(struct arena *arena, struct sigv4_chain *chain, const uint8_t data_sha256[32]);
 void sigv4_chain_trailer(struct arena *arena, struct sigv4_chain *chain, struct slice canonical_trailer);

@@ -144,7 +144,7 @@ void sigv4_signing_key(struct slice secret, struct slice date, struct slice regi
     strbuf_deinit(&first);
 }
 
-static void sign_text(const uint8_t key[32], struct slice text, char ret_signature[64])
+void sigv4_text_signature(const uint8_t key[32], struct slice text, char ret_signature[64])
 {
     uint8_t mac[32];
     hmac_sha256(slice_of((const char *)key, 32), text, mac);
@@ -154,7 +154,7 @@ static void sign_text(const uint8_t key[32], struct slice text, char ret_signatu
 void sigv4_signature(struct arena *arena, const uint8_t key[32], struct slice amz_date, struct slice scope,
                      struct slice canonical_request, char ret_signature[64])
 {
-    sign_text(key,
+    sigv4_text_signature(key,
               slice_fmt(arena, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", SLICE_ARG(amz_date), SLICE_ARG(scope),
                         SLICE_ARG(sha256_hex(arena, canonical_request))),
               ret_signature);
@@ -164,7 +164,7 @@ void sigv4_chain_chunk(struct arena *arena, struct sigv4_chain *chain, const uin
 {
     char hash[64];
     hex_encode_to(hash, data_sha256, 32);
-    sign_text(chain->key,
+    sigv4_text_signature(chain->key,
               slice_fmt(arena, "AWS4-HMAC-SHA256-PAYLOAD\n%.*s\n%.*s\n%.64s\n%s\n%.64s", SLICE_ARG(chain->amz_date),
                         SLICE_ARG(chain->scope), chain->signature, SHA256_OF_NOTHING, hash),
               chain->signature);
@@ -172,7 +172,7 @@ void sigv4_chain_chunk(struct arena *arena, struct sigv4_chain *chain, const uin
 
 void sigv4_chain_trailer(struct arena *arena, struct sigv4_chain *chain, struct slice canonical_trailer)
 {
-    sign_text(chain->key,
+    sigv4_text_signature(chain->key,
               slice_fmt(arena, "AWS4-HMAC-SHA256-TRAILER\n%.*s\n%.*s\n%.64s\n%.*s", SLICE_ARG(chain->amz_date),
                         SLICE_ARG(chain->scope), chain->signature, SLICE_ARG(sha256_hex(arena, canonical_trailer))),
               chain->signature);

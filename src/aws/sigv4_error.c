@@ -31,6 +31,25 @@ static enum family family_of(const struct aws_service *service)
     "method."
 #define UNKNOWN_KEY_TEXT "The security token included in the request is invalid."
 
+/* Wrong scopes are told of where the credential stood. */
+static struct err *s3_scope_err(const struct sigv4_auth *auth, struct slice what)
+{
+    if (auth->presigned)
+        return aws_err(ERR_INVALID, 400, "AuthorizationQueryParametersError",
+                       "Error parsing the X-Amz-Credential parameter; %.*s", SLICE_ARG(what));
+    return aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed", "The authorization header is malformed; %.*s",
+                   SLICE_ARG(what));
+}
+
+static struct err *s3_version2_err(const struct sigv4_auth *auth, struct sigv4_result result)
+{
+    if (auth->presigned || slice_starts_with(result.text, S("AWS authentication requires")))
+        return aws_err(ERR_DENIED, 403, "AccessDenied", "%.*s", SLICE_ARG(result.text));
+    struct err *e = aws_err(ERR_INVALID, 400, "InvalidArgument", "%.*s", SLICE_ARG(result.text));
+    e = aws_err_member(e, "ArgumentName", S("Authorization"));
+    return aws_err_member(e, "ArgumentValue", auth->authorization);
+}
+
 static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, struct sigv4_result result,
                           struct slice region, struct instant now)
 {
@@ -41,6 +60,8 @@ static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, st
     case SIGV4_NO_CREDENTIALS:
         return aws_err(ERR_DENIED, 403, "AccessDenied", "Access Denied");
     case SIGV4_MALFORMED:
+        if (auth->version2)
+            return s3_version2_err(auth, result);
         if (slice_starts_with(result.text, S("Credential must")))
             return aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed",
                            "The authorization header is malformed; the Credential is mal-formed; expecting "
@@ -52,32 +73,33 @@ static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, st
                        "The authorization header is malformed; the authorization header requires three components: "
                        "Credential, SignedHeaders, and Signature.");
     case SIGV4_ALGORITHM:
-        if (auth->presigned)
-            return aws_err(ERR_INVALID, 400, "AuthorizationQueryParametersError", "%.*s", SLICE_ARG(result.text));
         return aws_err(ERR_INVALID, 400, "InvalidRequest",
                        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.");
+    case SIGV4_TWO_WAYS:
+        e = aws_err(ERR_INVALID, 400, "InvalidArgument",
+                    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
+                    "parameter or the Authorization header should be specified");
+        e = aws_err_member(e, "ArgumentName", S("Authorization"));
+        return aws_err_member(e, "ArgumentValue", auth->authorization);
     case SIGV4_PRESIGN_MALFORMED:
+        if (auth->version2)
+            return s3_version2_err(auth, result);
         return aws_err(ERR_INVALID, 400, "AuthorizationQueryParametersError", "%.*s", SLICE_ARG(result.text));
     case SIGV4_SCOPE_DATE:
-        return aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed",
-                       "The authorization header is malformed; Invalid credential date \"%.*s\". This date is not the "
-                       "same as X-Amz-Date: \"%.*s\".",
-                       SLICE_ARG(auth->date), SLICE_ARG(slice_sub(auth->amz_date, 0, 8)));
+        return s3_scope_err(auth, slice_fmt(arena,
+                                            "Invalid credential date \"%.*s\". This date is not the same as X-Amz-Date: "
+                                            "\"%.*s\".",
+                                            SLICE_ARG(auth->date), SLICE_ARG(slice_sub(auth->amz_date, 0, 8))));
     case SIGV4_SCOPE_REGION:
-        e = aws_err(ERR_INVALID, 400, "AuthorizationHeaderMalformed",
-                    "The authorization header is malformed; the region '%.*s' is wrong; expecting '%.*s'",
-                    SLICE_ARG(auth->region), SLICE_ARG(region));
+        e = s3_scope_err(auth, slice_fmt(arena, "the region '%.*s' is wrong; expecting '%.*s'", SLICE_ARG(auth->region),
+                                         SLICE_ARG(region)));
         return aws_err_member(e, "Region", region);
     case SIGV4_SCOPE_SERVICE:
-        return aws_err(
-            ERR_INVALID, 400, "AuthorizationHeaderMalformed",
-            "The authorization header is malformed; incorrect service \"%.*s\". This endpoint belongs to \"s3\".",
-            SLICE_ARG(auth->service));
+        return s3_scope_err(auth, slice_fmt(arena, "incorrect service \"%.*s\". This endpoint belongs to \"s3\".",
+                                            SLICE_ARG(auth->service)));
     case SIGV4_SCOPE_TERMINATOR:
-        return aws_err(
-            ERR_INVALID, 400, "AuthorizationHeaderMalformed",
-            "The authorization header is malformed; incorrect terminal \"%.*s\". This endpoint uses \"aws4_request\".",
-            SLICE_ARG(result.text));
+        return s3_scope_err(auth, slice_fmt(arena, "incorrect terminal \"%.*s\". This endpoint uses \"aws4_request\".",
+                                            SLICE_ARG(result.text)));
     case SIGV4_TOO_OLD:
     case SIGV4_TOO_NEW:
         e = aws_err(ERR_DENIED, 403, "RequestTimeTooSkewed",
@@ -87,9 +109,10 @@ static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, st
         return aws_err_member(e, "MaxAllowedSkewMilliseconds", S("900000"));
     case SIGV4_PRESIGN_EXPIRED:
         e = aws_err(ERR_DENIED, 403, "AccessDenied", "Request has expired");
-        e = aws_err_member(e, "X-Amz-Expires", slice_fmt(arena, "%lld", (long long)auth->expires_s));
-        e = aws_err_member(e, "Expires",
-                           instant_iso8601(arena, (struct instant){auth->time.ms + auth->expires_s * 1000}));
+        if (!auth->version2)
+            e = aws_err_member(e, "X-Amz-Expires", slice_fmt(arena, "%lld", (long long)auth->expires_s));
+        int64_t expires_s = auth->version2 ? 0 : auth->expires_s; /* version 2: time is the end already */
+        e = aws_err_member(e, "Expires", instant_iso8601(arena, (struct instant){auth->time.ms + expires_s * 1000}));
         return aws_err_member(e, "ServerTime", instant_iso8601(arena, now));
     case SIGV4_HEADERS_NOT_SIGNED:
         e = aws_err(ERR_DENIED, 403, "AccessDenied", "There were headers present in the request which were not signed");
@@ -126,6 +149,13 @@ static struct err *s3_err(struct arena *arena, const struct sigv4_auth *auth, st
     return aws_err(ERR_DENIED, 403, "AccessDenied", "Access Denied");
 }
 
+static struct err *incomplete(enum family family, struct slice text)
+{
+    return aws_err(ERR_INVALID, family == FAMILY_REST ? 403 : 400,
+                   family == FAMILY_QUERY ? "IncompleteSignature" : "IncompleteSignatureException", "%.*s",
+                   SLICE_ARG(text));
+}
+
 struct err *sigv4_err(struct arena *arena, const struct aws_service *service, const struct sigv4_auth *auth,
                       struct sigv4_result result, struct slice region, struct instant now)
 {
@@ -141,12 +171,15 @@ struct err *sigv4_err(struct arena *arena, const struct aws_service *service, co
         if (family == FAMILY_QUERY)
             return aws_err(ERR_DENIED, 403, "MissingAuthenticationToken", "Request is missing Authentication Token");
         return aws_err(ERR_DENIED, status, "MissingAuthenticationTokenException", "Missing Authentication Token");
+    case SIGV4_PRESIGN_MALFORMED:
+        if (slice_starts_with(result.text, S("Query-string")))
+            result.text = S("AWS query-string parameters must include 'X-Amz-Algorithm', 'X-Amz-Credential', "
+                            "'X-Amz-Date', 'X-Amz-SignedHeaders' and 'X-Amz-Signature'. Re-examine the query-string "
+                            "parameters.");
+        return incomplete(family, result.text);
     case SIGV4_MALFORMED:
     case SIGV4_ALGORITHM:
-    case SIGV4_PRESIGN_MALFORMED:
-        return aws_err(ERR_INVALID, family == FAMILY_REST ? 403 : 400,
-                       family == FAMILY_QUERY ? "IncompleteSignature" : "IncompleteSignatureException", "%.*s",
-                       SLICE_ARG(result.text));
+        return incomplete(family, result.text);
     case SIGV4_SCOPE_DATE:
     case SIGV4_TOO_OLD:
     case SIGV4_TOO_NEW:
@@ -173,6 +206,9 @@ struct err *sigv4_err(struct arena *arena, const struct aws_service *service, co
         return aws_err(ERR_DENIED, status, family == FAMILY_QUERY ? "ExpiredToken" : "ExpiredTokenException",
                        "The security token included in the request is expired");
     case SIGV4_HEADERS_NOT_SIGNED:
+        return aws_err(ERR_DENIED, status, mismatch, "'%.*s' must be a 'SignedHeader' in the AWS Authorization.",
+                       SLICE_ARG(result.text));
+    case SIGV4_TWO_WAYS:
     case SIGV4_NO_CONTENT_SHA256:
     case SIGV4_CONTENT_SHA256_INVALID:
     case SIGV4_MISMATCH:

@@ -31,7 +31,7 @@ static bool is_hex64(struct slice text)
 }
 
 /* key/date/region/service/aws4_request. The terminator is checked with the scope. */
-static bool parse_credential(struct slice credential, struct sigv4_auth *auth)
+bool sigv4_parse_credential(struct slice credential, struct sigv4_auth *auth)
 {
     struct slice rest = credential, parts[5];
     for (size_t i = 0; i < 5; i++) {
@@ -117,7 +117,7 @@ static struct sigv4_result parse_header(struct arena *arena, const struct aws_re
         strbuf_append_fmt(&missing, " Authorization=%.*s", SLICE_ARG(value));
         return failed(SIGV4_MALFORMED, strbuf_slice(&missing));
     }
-    if (!parse_credential(credential, auth))
+    if (!sigv4_parse_credential(credential, auth))
         return failed(SIGV4_MALFORMED, slice_fmt(arena,
                                                  "Credential must have exactly 5 slash-delimited elements, e.g. "
                                                  "keyid/date/region/service/term, got '%.*s'",
@@ -143,12 +143,12 @@ static struct sigv4_result parse_query(struct arena *arena, const struct aws_req
     struct slice credential = aws_params_get(params, S("X-Amz-Credential"));
     if (algorithm.ptr && !slice_eq(algorithm, S(ALGORITHM)))
         return failed(SIGV4_ALGORITHM,
-                      S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\""));
+                      slice_fmt(arena, "Unsupported AWS 'algorithm': '%.*s'.", SLICE_ARG(slice_sub(algorithm, 0, 64))));
     if (!algorithm.ptr || !auth->signed_headers.len || !auth->signature.len || !auth->amz_date.len || !credential.len)
         return failed(SIGV4_PRESIGN_MALFORMED,
                       S("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
                         "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."));
-    if (!parse_credential(credential, auth))
+    if (!sigv4_parse_credential(credential, auth))
         return failed(SIGV4_PRESIGN_MALFORMED,
                       S("Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
                         "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."));
@@ -156,6 +156,8 @@ static struct sigv4_result parse_query(struct arena *arena, const struct aws_req
         return failed(SIGV4_PRESIGN_MALFORMED,
                       S("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""));
     auth->expires_s = -1;
+    if (!slice_eq(auth->service, S("s3")))
+        return failed(SIGV4_OK, SLICE_NONE); /* STS and the others ignore X-Amz-Expires */
     if (expires.ptr && !slice_to_i64(expires, INT32_MIN, INT32_MAX, &auth->expires_s))
         return failed(SIGV4_PRESIGN_MALFORMED, S("X-Amz-Expires should be a number"));
     if (expires.ptr && auth->expires_s < 0)
@@ -179,6 +181,9 @@ struct sigv4_result sigv4_parse(struct arena *arena, const struct aws_request *r
     else
         return failed(SIGV4_NO_CREDENTIALS, SLICE_NONE);
     *ret_auth = auth;
+    if (result.check == SIGV4_OK && header.ptr && slice_eq(auth.service, S("s3")) &&
+        (slice_find(request->query, S("X-Amz-Algorithm=")) >= 0 || slice_find(request->query, S("AWSAccessKeyId=")) >= 0))
+        return failed(SIGV4_TWO_WAYS, SLICE_NONE);
     if (result.check == SIGV4_OK && !is_hex64(auth.signature))
         return failed(SIGV4_MISMATCH, SLICE_NONE);
     return result;

@@ -1,5 +1,6 @@
 /* sigv4_verify: scope, clock, what must be signed, and the signature itself. */
 #include "aws/sigv4.h"
+#include "aws/sigv4_keys.h"
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/strbuf.h"
@@ -25,7 +26,8 @@ static bool is_s3(const struct sigv4_auth *auth)
     return slice_eq(auth->service, S("s3"));
 }
 
-/* S3 refuses every x-amz-* header that came unsigned: it could have been added on the way. */
+/* Every x-amz-* header that came unsigned is refused: it could have been added on the way. Not so Content-Type: AWS's
+ * SDK for JavaScript 2 never signs it, and what is done with the body is signed (X-Amz-Target, Action in the body). */
 static struct slice unsigned_headers(struct arena *arena, const struct sigv4_auth *auth,
                                      const struct aws_request *request)
 {
@@ -91,10 +93,10 @@ struct sigv4_result sigv4_check_scope(struct arena *arena, const struct sigv4_au
         return clock;
     if (!is_signed(auth, S("host")))
         return failed(SIGV4_HOST_NOT_SIGNED, SLICE_NONE);
+    struct slice names = unsigned_headers(arena, auth, request);
+    if (names.len)
+        return failed(SIGV4_HEADERS_NOT_SIGNED, names);
     if (is_s3(auth)) {
-        struct slice names = unsigned_headers(arena, auth, request);
-        if (names.len)
-            return failed(SIGV4_HEADERS_NOT_SIGNED, names);
         if (!auth->presigned && !aws_header_get(request->headers, S("x-amz-content-sha256")).ptr)
             return failed(SIGV4_NO_CONTENT_SHA256, SLICE_NONE);
     }
@@ -168,19 +170,32 @@ struct sigv4_result sigv4_check_signature(struct arena *arena, const struct sigv
                                           const struct aws_request *request, struct slice secret,
                                           struct sigv4_chain *ret_chain)
 {
+    return sigv4_check_signature_with(arena, NULL, auth, request, secret, ret_chain);
+}
+
+struct sigv4_result sigv4_check_signature_with(struct arena *arena, struct sigv4_keys *keys,
+                                               const struct sigv4_auth *auth, const struct aws_request *request,
+                                               struct slice secret, struct sigv4_chain *ret_chain)
+{
     struct sigv4_chain chain = {.amz_date = auth->amz_date, .scope = auth->scope};
     struct sigv4_result covered = cover_payload(arena, auth, request, &chain);
     if (covered.check != SIGV4_OK)
         return covered;
-    sigv4_signing_key(secret, auth->date, auth->region, auth->service, chain.key);
+    struct sigv4_key_name name = {auth->access_key_id, auth->date, auth->region, auth->service};
+    bool known = sigv4_keys_find(keys, &name, secret, chain.key);
+    if (!known)
+        sigv4_signing_key(secret, auth->date, auth->region, auth->service, chain.key);
     struct slice last = SLICE_NONE;
     /* The second form is what clients sign that do not do the first: Go does not normalise. */
     bool same = is_s3(auth) ? matches(arena, auth, request, SIGV4_PATH_S3, &last, &chain) ||
                                   matches(arena, auth, request, SIGV4_PATH_AS_SENT, &last, &chain)
                             : matches(arena, auth, request, SIGV4_PATH_NORMALISED, &last, &chain) ||
                                   matches(arena, auth, request, SIGV4_PATH_TWICE, &last, &chain);
-    if (same)
+    if (same) {
         *ret_chain = chain;
+        if (!known) /* only now: nobody without the secret can fill the cache */
+            sigv4_keys_keep(keys, &name, secret, chain.key);
+    }
     secret_wipe(chain.key, sizeof(chain.key));
     return failed(same ? SIGV4_OK : SIGV4_MISMATCH, SLICE_NONE);
 }

@@ -25,7 +25,9 @@ struct err *edge_open_body(struct call *call, struct aws_request *request, const
     if (call->operation->service->protocol != AWS_REST_XML)
         return NULL;
     bool streamed = edge_streams_request(call->operation);
-    if (!streamed && call->http->content_length <= 0 && !call->http->chunked && chain->payload == SIGV4_PAYLOAD_UNSIGNED) {
+    bool version4 = chain->amz_date.ptr != NULL;
+    if (!streamed && call->http->content_length <= 0 && !call->http->chunked &&
+        (!version4 || chain->payload == SIGV4_PAYLOAD_UNSIGNED)) {
         request->body = S("");
         return NULL;
     }
@@ -34,7 +36,7 @@ struct err *edge_open_body(struct call *call, struct aws_request *request, const
                           .reader = {.read = read_http, .ctx = call->http},
                           .headers = request->headers,
                           .content_length = call->http->chunked ? -1 : (call->http->content_length < 0 ? 0 : call->http->content_length),
-                          .chain = chain,
+                          .chain = version4 ? chain : NULL, /* else the header alone says how the body is framed */
                           .operation = call->operation,
                       },
                       &call->body));

@@ -1,5 +1,6 @@
 /* edge: the state behind the endpoint: the root key, the gate at the door, and who is inside. */
 #include "edge/edge_internal.h"
+#include "aws/sigv4_keys.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/strbuf.h"
@@ -35,6 +36,7 @@ struct edge *edge_new(const struct edge_options *options)
     edge->collect = options->collect;
     edge->collect_ctx = options->collect_ctx;
     edge->limiter = rate_limiter_new(MAX_BUCKETS);
+    edge->signing_keys = sigv4_keys_new();
     edge->account_id = heap_dup(options->account_id);
     edge->region = heap_dup(options->region);
     edge->root_access_key_id = heap_dup(options->root_access_key_id);
@@ -52,6 +54,7 @@ void edge_free(struct edge *edge)
     secret_wipe((char *)(uintptr_t)edge->root_secret.ptr, edge->root_secret.len);
     edge_set_metrics_token(edge, SLICE_NONE);
     rate_limiter_free(edge->limiter);
+    sigv4_keys_free(edge->signing_keys);
     heap_free(edge->account_id);
     heap_free(edge->region);
     heap_free(edge->root_access_key_id);

@@ -60,6 +60,7 @@ struct edge {
     struct store *store;
     struct slice account_id, region;
     struct slice root_access_key_id, root_secret, root_arn; /* heap */
+    struct sigv4_keys *signing_keys;
 };
 
 enum edge_side {
@@ -89,11 +90,28 @@ void edge_serve_metrics(struct edge *edge, struct http_request *http, struct sli
 
 struct identity {
     struct principal principal;
-    struct sigv4_chain chain; /* what is left to check of the body; its key is wiped by the caller */
+    struct sigv4_chain chain; /* what is left to check of the body; its key is wiped by the caller. No amz_date: not of version 4 */
 };
 /* Whose request it is, or the refusal in the service's words. Unsigned ones are anonymous at S3 and refused elsewhere. */
 struct err *edge_authenticate(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
                               struct instant now, struct identity *ret_identity) NODISCARD;
+
+/* Of a POST form, absent where the form has none. Version 2 signs with credential = key id, without date and algorithm. */
+struct edge_form_signature {
+    bool version2;
+    struct slice policy, algorithm, credential, date, signature, session_token;
+};
+struct err *edge_authenticate_form(struct edge *edge, struct arena *arena, const struct edge_form_signature *form, struct instant now,
+                                   struct identity *ret_identity) NODISCARD;
+
+/* ---- form_upload.c: S3's POST form, which becomes a PutObject. ---- */
+
+bool edge_is_form_upload(const struct target *target, const struct aws_request *request);
+/* Reads the form up to its file, checks signature and policy, and makes request the PutObject that it stands for, call->body_read its file.
+ * MalformedPOSTRequest, MaxPostPreDataLengthExceededError, InvalidArgument, InvalidPolicyDocument, AccessDenied, SignatureDoesNotMatch, … */
+struct err *edge_open_form(struct edge *edge, struct call *call, struct aws_request *request, struct identity *ret_identity) NODISCARD;
+/* The form's answer, made of the PutObject's. */
+struct aws_response edge_form_response(const struct call *call, const struct aws_response *put);
 
 /* ---- body.c ---- */
 

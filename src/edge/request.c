@@ -39,7 +39,8 @@ static void record(struct passage *p, const struct exchange *answer)
     exchange.operation = p->route.operation ? p->route.operation->name : SLICE_NONE;
     exchange.principal = p->identity.principal.arn;
     exchange.request_body = p->request.body;
-    edge_record(&exchange);
+    if (!p->call.form) /* its answer is not the PutObject's */
+        edge_record(&exchange);
 }
 
 static void send(struct passage *p, const struct aws_response *response)
@@ -136,6 +137,13 @@ static struct err *refuse_service(const struct target *target)
     return NULL;
 }
 
+/* S3's POST form: who asks stands in the body, so it is read first, up to the file. */
+static struct err *identify_form(struct passage *p)
+{
+    TRY(edge_open_form(p->edge, &p->call, &p->request, &p->identity));
+    return aws_route(p->arena, p->target.service, &p->request, &p->route);
+}
+
 /* Unknown operations are told only to those who have shown who they are. */
 static struct err *identify(struct passage *p)
 {
@@ -174,7 +182,8 @@ static struct err *run(struct passage *p)
     void *in;
     p->call.operation = operation;
     p->call.principal = p->identity.principal;
-    TRY(edge_open_body(&p->call, &p->request, &p->identity.chain, MAX_BODY_BYTES));
+    if (!p->call.form)
+        TRY(edge_open_body(&p->call, &p->request, &p->identity.chain, MAX_BODY_BYTES));
     TRY(aws_decode_request(p->arena, &p->route, &p->request, &in));
     TRY(edge_authorize(&p->call, &p->route));
     TRY(aws_validate(p->arena, operation, in));
@@ -190,6 +199,8 @@ static struct err *run(struct passage *p)
         return NULL;
     }
     struct aws_response response = aws_encode_response(p->arena, operation, &p->request, p->request_id, out);
+    if (p->call.form)
+        response = edge_form_response(&p->call, &response);
     log_request(p, NULL, response.status);
     send(p, &response);
     return NULL;
@@ -199,7 +210,7 @@ static struct err *run(struct passage *p)
 static struct err *admit(struct passage *p)
 {
     TRY(edge_limit_address(p->edge, p->arena, p->target.service, p->http->remote_address));
-    struct err *e = identify(p);
+    struct err *e = edge_is_form_upload(&p->target, &p->request) ? identify_form(p) : identify(p);
     bool theirs = e && e->kind != ERR_INTERNAL && e->kind != ERR_UNAVAILABLE;
     if (theirs && p->identity.principal.kind == PRINCIPAL_ANONYMOUS)
         edge_count_failure(p->edge, p->arena, p->http->remote_address, slice_from_cstr(e->code));

@@ -55,6 +55,7 @@ struct call {
     struct err *(*body_read)(struct call *call, void *buf, size_t cap, size_t *ret_len);
     struct aws_body *body;     /* body_read's own state */
     int64_t body_length;       /* decoded length, -1 if not known */
+    struct form_upload *form;  /* S3's POST form: body_read's state then, and the length is not known before the end */
     /* Of an answer that the operation sends itself (GetObject): its head, for who writes down what was answered. */
     int sent_status;
     const struct http_header *sent_headers;

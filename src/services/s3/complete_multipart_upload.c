@@ -22,34 +22,81 @@ static struct err *parts_parse(struct call *call, const struct s3_complete_multi
     return NULL;
 }
 
-/* x-amz-mp-object-size: what the client believes it sent. */
-static struct err *size_check(struct call *call, const struct s3_complete_multipart_upload_request *in,
-                              const struct upload_complete_part *parts, size_t count)
+/* The parts that the list names, as they were uploaded; *ret_whole false when one is missing, or when nothing is open any more: both are for
+ * upload_complete to tell, which checks their ETags in the same transaction that takes them. */
+static struct err *uploaded_parts(struct call *call, const struct s3_complete_multipart_upload_request *in, const struct upload_complete_part *parts,
+                                  size_t count, struct slice *checksums, int64_t *sizes, bool *ret_whole)
 {
-    if (!in->mpu_object_size.set)
-        return NULL;
     struct object_part_view *uploaded;
     size_t uploaded_count, next = 0;
     bool truncated;
     struct err *e = upload_part_list(call->parts->objects, call->arena, in->bucket, in->key, in->upload_id, 0, OBJECTS_MAX_PART_NUMBER,
                                      &uploaded, &uploaded_count, &truncated);
-    if (err_has_code(e, "NoSuchUpload")) { /* a repeat of a finished one is for upload_complete to tell */
+    *ret_whole = false;
+    if (err_has_code(e, "NoSuchUpload")) {
         err_free(e);
         return NULL;
     }
     TRY(e);
-    int64_t size_bytes = 0;
     for (size_t i = 0; i < uploaded_count && next < count; i++) {
         if (uploaded[i].number != parts[next].number)
             continue;
-        size_bytes += uploaded[i].size_bytes;
-        next++;
+        checksums[next] = uploaded[i].checksum;
+        sizes[next++] = uploaded[i].size_bytes;
     }
-    if (next < count || size_bytes == in->mpu_object_size.value)
+    *ret_whole = next == count;
+    return NULL;
+}
+
+/* A composite value may come with its count of parts or without. */
+static bool is_same_checksum(struct slice sent, struct slice computed)
+{
+    return slice_eq(sent, computed) || (slice_starts_with(computed, sent) && computed.len > sent.len && computed.ptr[sent.len] == '-');
+}
+
+/* x-amz-checksum-*: the whole object's, as the client computed it. */
+static struct err *checksum_check(struct call *call, const struct s3_complete_multipart_upload_request *in, const struct upload_view *upload,
+                                  const struct s3_checksum *sent, const struct slice *checksums, const int64_t *sizes, size_t count)
+{
+    struct slice computed, type = checksum_type_name(upload->checksum_type);
+    if (in->checksum_type.len && (upload->checksum_kind == CHECKSUM_NONE || !slice_eq(in->checksum_type, type)))
+        return aws_err(ERR_INVALID, 400, "InvalidRequest",
+                       "The upload was created using the %.*s checksum mode. The complete request must use the same checksum mode.",
+                       SLICE_ARG(upload->checksum_kind == CHECKSUM_NONE ? S("null") : type));
+    if (sent->kind == CHECKSUM_NONE)
         return NULL;
-    return aws_err(ERR_INVALID, 400, "InvalidRequest",
-                   "The provided 'x-amz-mp-object-size' header value %lld does not match what was computed: %lld",
-                   (long long)in->mpu_object_size.value, (long long)size_bytes);
+    if (sent->kind != upload->checksum_kind)
+        return aws_err(ERR_INVALID, 400, "InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %.*s",
+                       SLICE_ARG(upload->checksum_kind == CHECKSUM_NONE ? S("null") : slice_lower(call->arena, checksum_name(upload->checksum_kind))),
+                       SLICE_ARG(slice_lower(call->arena, checksum_name(sent->kind))));
+    TRY(checksum_of_parts(call->arena, upload->checksum_kind, upload->checksum_type, checksums, sizes, count, &computed));
+    if (is_same_checksum(sent->value, computed))
+        return NULL;
+    return aws_err(ERR_INVALID, 400, "BadDigest", "The %.*s you specified did not match the calculated checksum.", SLICE_ARG(checksum_name(sent->kind)));
+}
+
+/* x-amz-mp-object-size and the checksum of the whole: what the client believes it sent. */
+static struct err *whole_check(struct call *call, const struct s3_complete_multipart_upload_request *in, const struct upload_complete_part *parts,
+                               size_t count)
+{
+    struct s3_checksum sent;
+    struct upload_view upload;
+    bool whole;
+    int64_t *sizes = ARENA_ARRAY(call->arena, count, int64_t), size_bytes = 0;
+    struct slice *checksums = ARENA_ARRAY(call->arena, count, struct slice);
+    TRY(s3_checksum_pick(call->arena, S3_CHECKSUM_VALUES(in), &sent));
+    if (!in->mpu_object_size.set && sent.kind == CHECKSUM_NONE && !in->checksum_type.len)
+        return NULL;
+    TRY(uploaded_parts(call, in, parts, count, checksums, sizes, &whole));
+    if (!whole)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        size_bytes += sizes[i];
+    if (in->mpu_object_size.set && size_bytes != in->mpu_object_size.value)
+        return aws_err(ERR_INVALID, 400, "InvalidRequest", "The provided 'x-amz-mp-object-size' header value %lld does not match what was computed: %lld",
+                       (long long)in->mpu_object_size.value, (long long)size_bytes);
+    S3_TRY(upload_head(call->parts->objects, call->arena, in->bucket, in->key, in->upload_id, &upload), S3_UPLOAD(in));
+    return checksum_check(call, in, &upload, &sent, checksums, sizes, count);
 }
 
 static struct err *explain(struct call *call, const struct s3_complete_multipart_upload_request *in, struct err *e,
@@ -78,7 +125,7 @@ struct err *s3_complete_multipart_upload(struct call *call, const struct s3_comp
     struct upload_complete_part *parts;
     size_t count;
     TRY(parts_parse(call, in, &parts, &count));
-    TRY(size_check(call, in, parts, count));
+    TRY(whole_check(call, in, parts, count));
     struct object_view view;
     struct upload_complete_fault fault = {0};
     struct err *e = upload_complete(call->parts->objects, call->arena, in->bucket, in->key, in->upload_id, parts, count, &conditions,

@@ -87,7 +87,7 @@ struct err *s3_body_receive(struct call *call, struct object_writer *writer, str
         static const uint8_t none[16];
         return md5_check(call->arena, content_md5, none); /* before the body: it cannot match */
     }
-    if (call->body_length < 0)
+    if (call->body_length < 0 && !call->form)
         return aws_err(ERR_INVALID, 411, "MissingContentLength", "You must provide the Content-Length HTTP header.");
     if (call->body_length > S3_PUT_MAX_BYTES)
         return entity_too_large(call->arena, call->body_length);
@@ -103,7 +103,7 @@ struct err *s3_body_receive(struct call *call, struct object_writer *writer, str
             return entity_too_large(call->arena, size_bytes);
         TRY(object_writer_write(writer, slice_of(buffer, len)));
     }
-    if (size_bytes != call->body_length)
+    if (call->body_length >= 0 && size_bytes != call->body_length)
         return aws_err(ERR_INVALID, 400, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header");
     const struct object_sums *sums = object_writer_finish(writer);
     TRY(md5_check(call->arena, content_md5, sums->md5));
