@@ -330,6 +330,27 @@ void db_close(struct db *db)
     free(db);
 }
 
+struct err *db_quick_check(const char *path)
+{
+    sqlite3 *handle = NULL;
+    sqlite3_stmt *stmt = NULL;
+    struct err *e = NULL;
+    int result = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (result == SQLITE_OK) {
+        sqlite3_busy_timeout(handle, 10000);
+        result = sqlite3_prepare_v2(handle, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+    }
+    if (result == SQLITE_OK)
+        result = sqlite3_step(stmt);
+    if (result != SQLITE_ROW)
+        e = err_new(ERR_INTERNAL, "%s: %s", path, handle ? sqlite3_errmsg(handle) : sqlite3_errstr(result));
+    else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0)
+        e = err_new(ERR_INTERNAL, "%s: %s", path, (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    sqlite3_close(handle);
+    return e;
+}
+
 struct db_stats *db_get_stats(void)
 {
     return &totals;

@@ -23,6 +23,9 @@ struct err *db_write(struct db *db, db_fn fn, void *arg) NODISCARD;
 /* Runs fn in this thread on a read connection, in one snapshot. */
 struct err *db_read(struct db *db, db_fn fn, void *arg) NODISCARD;
 
+/* Looks through the whole file at path (PRAGMA quick_check), also while another process has it open. ERR_INTERNAL: it is damaged. */
+struct err *db_quick_check(const char *path) NODISCARD;
+
 /* What all databases of this process did since its start. */
 struct db_stats {
     struct histogram commits; /* how long each COMMIT took */

@@ -172,3 +172,14 @@ bool x509_usable(const struct x509_pair *pair, struct instant than)
     time_t moment = (time_t)(than.ms / 1000);
     return X509_cmp_time(X509_get0_notAfter(cert), &moment) > 0 && X509_check_private_key(cert, key) == 1;
 }
+
+struct err *x509_ends_at(struct slice cert_pem, struct instant *ret_end)
+{
+    _cleanup_(cert_freep) X509 *cert = NULL;
+    struct tm tm = {0};
+    TRY(cert_from_pem(cert_pem, &cert));
+    if (!ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm))
+        return openssl_err("cannot read the end of a certificate");
+    ret_end->ms = (int64_t)timegm(&tm) * 1000;
+    return NULL;
+}

@@ -24,5 +24,7 @@ struct x509_leaf_options {
 };
 struct err *x509_make_leaf(struct arena *arena, const struct x509_pair *ca, const struct x509_leaf_options *options,
                            struct x509_pair *ret_leaf) NODISCARD;
+/* When the first certificate of the text ends. ERR_INTERNAL: there is none. */
+struct err *x509_ends_at(struct slice cert_pem, struct instant *ret_end) NODISCARD;
 /* True when cert_pem ends (notAfter) later than `than` and key_pem is its key. */
 bool x509_usable(const struct x509_pair *pair, struct instant than);

@@ -10,6 +10,7 @@ struct command {
     struct arena *arena;
     const char *data_dir; /* absolute */
     struct slice region;  /* --region, else absent */
+    bool json;            /* --output json */
     const char **args;    /* what is left of the command line */
     size_t arg_count;
 };

@@ -27,7 +27,8 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         fprintf(out, "  %-10s %-10s %s\n", commands[i].name, commands[i].argument, commands[i].about);
     fputs("\n  --data-dir DIR   emberd's data directory ($EMBER_DATA_DIR, else ~/.ember)\n"
-          "  --region R       the region that clients shall use (the daemon's)\n",
+          "  --region R       the region that clients shall use (the daemon's)\n"
+          "  --output FORMAT  text or json (doctor)\n",
           out);
 }
 
@@ -45,6 +46,12 @@ static struct err *find_data_dir(struct arena *arena, const char *given, const c
     return NULL;
 }
 
+static struct err *parse_output(const char *text, struct command *command)
+{
+    command->json = strcmp(text, "json") == 0;
+    return command->json || strcmp(text, "text") == 0 ? NULL : err_new(ERR_INVALID, "--output %s is neither text nor json", text);
+}
+
 /* Options may stand before or after the command. */
 static struct err *parse(struct arena *arena, int argc, char **argv, struct command *command, const char **ret_name)
 {
@@ -52,13 +59,17 @@ static struct err *parse(struct arena *arena, int argc, char **argv, struct comm
     command->args = ARENA_ARRAY(arena, (size_t)argc + 1, const char *);
     for (int i = 1; i < argc; i++) {
         struct slice arg = slice_from_cstr(argv[i]);
-        bool dir = slice_eq(arg, S("--data-dir")), region = slice_eq(arg, S("--region"));
-        if ((dir || region) && i + 1 >= argc)
+        bool dir = slice_eq(arg, S("--data-dir")), region = slice_eq(arg, S("--region")), output = slice_eq(arg, S("--output"));
+        if ((dir || region || output) && i + 1 >= argc)
             return err_new(ERR_INVALID, "%s needs a value", argv[i]);
         if (dir)
             data_dir = argv[++i];
         else if (region)
             command->region = slice_from_cstr(argv[++i]);
+        else if (output)
+            TRY(parse_output(argv[++i], command));
+        else if (slice_starts_with(arg, S("--output=")))
+            TRY(parse_output(argv[i] + sizeof("--output=") - 1, command));
         else if (slice_starts_with(arg, S("--data-dir=")))
             data_dir = argv[i] + sizeof("--data-dir=") - 1;
         else if (slice_starts_with(arg, S("--region=")))

@@ -92,7 +92,7 @@ def test_without_a_spark_the_run_says_so(make):
 def test_doctor_names_every_gap(bare_path, tmp_path):
     done = doctor(PATH=bare_path, JAVA_HOME="", EMBER_SPARK_DIR=str(tmp_path), EMBER_DATA_DIR=str(tmp_path))
     assert done.returncode == 1
-    missing = [line for line in done.stdout.splitlines() if line.startswith("miss")]
+    missing = [line for line in done.stdout.splitlines() if line.startswith("fail")]
     for word in ("openjdk-17", "bubblewrap", "make setup"):
         assert any(word in line for line in missing), done.stdout
     assert len(done.stderr.splitlines()) == 1 and "%d of these" % len(missing) in done.stderr
@@ -148,7 +148,7 @@ class TestOrdinaryUser:
                               preexec_fn=enter, env={**os.environ, "EMBER_DATA_DIR": "/tmp"})
         mapper.join()
         line = [line for line in done.stdout.splitlines() if "user namespaces" in line][0]
-        assert line.startswith("miss") and "sysctl" in line, done.stdout
+        assert line.startswith("fail") and "sysctl" in line, done.stdout
 
     def test_set_up_without_root_names_the_packages_that_are_missing(self):
         """dpkg-query says that nothing is installed; there is no sudo."""
