@@ -17,6 +17,7 @@
 #ifndef EMBER_VERSION
 #define EMBER_VERSION "unknown"
 #endif
+#define FILES_FOR_MANY_CLIENTS 14000
 /* The whole of a shutdown; each step has its own, shorter limit. */
 #define STOP_LIMIT_S 40
 
@@ -50,6 +51,16 @@ static void raise_file_limit(void)
     }
 }
 
+/* Each client's connection is one; the HTTP server leaves the rest of the daemon a quarter of them. */
+static void note_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FILES_FOR_MANY_CLIENTS)
+        printf("Note: this machine lets emberd have %llu open files, so it serves at most %llu connections at once; raise the hard limit "
+               "(ulimit -Hn, LimitNOFILE=) to %d for ten thousand\n",
+               (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_cur / 4 * 3, FILES_FOR_MANY_CLIENTS);
+}
+
 static void greet(const struct config *config, const struct installation *installation, struct slice endpoint)
 {
     const char *home = getenv("HOME");
@@ -64,6 +75,7 @@ static void greet(const struct config *config, const struct installation *instal
     size_t count = installation_list_gaps(installation, gaps, INSTALLATION_MAX_GAPS);
     for (size_t i = 0; i < count; i++)
         printf("Note: %s\n", gaps[i]);
+    note_file_limit();
     fflush(stdout);
 }
 
