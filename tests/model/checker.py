@@ -418,6 +418,16 @@ def check_error(problems, exchange, operation, protocol):
         problems.add("error", "botocore reads %r instead of %s" % (parsed["Error"], code))
 
 
+def check_form_upload(problems, exchange):
+    """The answer to a browser's form (S3's POST Object), which no model has: nothing, a document, or a redirect."""
+    if exchange.status not in (200, 201, 204, 303) or not exchange.headers.get("location") or not exchange.headers.get("etag"):
+        problems.add("", "no answer to a form")
+    if (exchange.status == 201) != bool(exchange.body):
+        problems.add("", "a body belongs to 201 and to nothing else")
+    if exchange.body and [local(c) for c in parse(exchange.body)] != ["Location", "Bucket", "Key", "ETag"]:
+        problems.add("", "no PostResponse")
+
+
 def problems_of(exchange):
     problems = Problems()
     service = exchanges.model(exchange.service)
@@ -425,7 +435,9 @@ def problems_of(exchange):
     operation = service.operation_model(exchange.operation) if exchange.operation else None
     check_ids(problems, exchange, protocol)
     try:
-        if exchange.status >= 300:
+        if exchange.service == "s3" and exchange.method == "POST" and exchange.operation == "PutObject" and (exchange.status < 300 or exchange.status == 303):
+            check_form_upload(problems, exchange)
+        elif exchange.status >= 300:
             check_error(problems, exchange, operation, protocol)
         elif operation is None:
             problems.add("", "a success of no operation")

@@ -9,7 +9,7 @@ JSON = {
 REST = {
     "AccessDeniedException": 403, "ExpiredTokenException": 403, "IncompleteSignatureException": 403, "InvalidSignatureException": 403,
     "MissingAuthenticationTokenException": 403, "UnrecognizedClientException": 403, "UnknownOperationException": 404, "SerializationException": 400,
-    "ThrottlingException": 429, "InternalFailure": 500, "ServiceUnavailableException": 503, "RequestEntityTooLargeException": 413,
+    "ThrottlingException": 429, "RequestThrottledException": 400, "InternalFailure": 500, "ServiceUnavailableException": 503, "RequestEntityTooLargeException": 413,
 }
 QUERY = {
     "AccessDenied": 403, "ExpiredToken": 403, "IncompleteSignature": 400, "InvalidAction": 400, "InvalidClientTokenId": 403, "MalformedInput": 400,
