@@ -395,6 +395,60 @@ static void test_numbers_that_json_has_none_for_are_written_as_text(void **state
     assert_slice(aws_json_encode(*state, &forms_shape, &forms), S("{\"Ratio\":0.5}"));
 }
 
+static const struct aws_shape short_shape = {
+    .name = S_INIT("Short"), .kind = AWS_STRING, .size = sizeof(struct slice), .has_min = true, .min = 3};
+static const struct aws_member secret_members[] = {
+    {.name = S_INIT("Name"), .wire = S_INIT("Name"), .offset = offsetof(struct inner, name), .shape = &short_shape}};
+static const struct aws_shape secret_shape = {.name = S_INIT("Secret"),
+                                              .kind = AWS_STRUCTURE,
+                                              .size = sizeof(struct inner),
+                                              .members = secret_members,
+                                              .member_count = 1,
+                                              .sensitive = true};
+static const struct aws_shape many_shape = {
+    .name = S_INIT("Many"), .kind = AWS_LIST, .size = sizeof(struct inner_list), .item = &secret_shape, .item_wire = S_INIT("member")};
+
+static void assert_complaint(struct arena *arena, const struct aws_shape *request, struct slice body, const char *message)
+{
+    struct aws_operation operation = {.service = &logs_service, .request = request};
+    struct forms forms = {0};
+    assert_ok(aws_json_decode(arena, &logs_service, request, body, &forms));
+    struct err *e = aws_validate(arena, &operation, &forms);
+    assert_non_null(e);
+    assert_string_equal(e->message, message);
+    err_free(e);
+}
+
+static void test_what_is_inside_a_secret_structure_is_secret(void **state)
+{
+    static const struct aws_member one[] = {MEMBER("Thing", thing, &secret_shape)};
+    static const struct aws_shape request = {
+        .name = S_INIT("Request"), .kind = AWS_STRUCTURE, .size = sizeof(struct forms), .members = one, .member_count = 1};
+    assert_complaint(*state, &request, S("{\"Thing\":{\"Name\":\"ab\"}}"),
+                     "1 validation error detected: Value at 'thing.name' failed to satisfy constraint: Member must have length greater than "
+                     "or equal to 3");
+}
+
+static void test_no_more_than_ten_violations_are_told(void **state)
+{
+    static const struct aws_member one[] = {MEMBER("Things", things, &many_shape)};
+    static const struct aws_shape request = {
+        .name = S_INIT("Request"), .kind = AWS_STRUCTURE, .size = sizeof(struct forms), .members = one, .member_count = 1};
+    struct strbuf body = STRBUF_ARENA(*state), message = STRBUF_ARENA(*state);
+    strbuf_append_cstr(&body, "{\"Things\":[");
+    strbuf_append_cstr(&message, "10 validation errors detected: ");
+    for (int i = 1; i <= 12; i++) {
+        strbuf_append_fmt(&body, "%s{\"Name\":\"\"}", i > 1 ? "," : "");
+        if (i <= 10)
+            strbuf_append_fmt(&message,
+                              "%sValue at 'things.%d.member.name' failed to satisfy constraint: Member must have length greater than or equal "
+                              "to 3",
+                              i > 1 ? "; " : "", i);
+    }
+    strbuf_append_cstr(&body, "]}");
+    assert_complaint(*state, &request, strbuf_slice(&body), message.ptr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +459,8 @@ int main(void)
         TEST(test_query_values_in_every_form),
         TEST(test_a_query_has_no_endless_lists),
         TEST(test_xml_values_in_every_form),
+        TEST(test_what_is_inside_a_secret_structure_is_secret),
+        TEST(test_no_more_than_ten_violations_are_told),
         TEST(test_numbers_that_json_has_none_for_are_written_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
