@@ -40,6 +40,9 @@ void edge_free(struct edge *edge); /* after the server has stopped; NULL is fine
 /* The http_handler; ctx is the edge. */
 void edge_handle(struct http_request *request, void *ctx);
 
+/* http_server_options.refuse: a request id and a line in the access log also for what is no HTTP. */
+void edge_refuse(struct http_request *request, int status, struct slice text, void *ctx);
+
 /* Any thread, any time; at first there are no limits, and no token. */
 void edge_set_limits(struct edge *edge, const struct edge_limits *limits);
 void edge_set_metrics_token(struct edge *edge, struct slice token); /* absent: none; then only loopback may read /metrics. Copied */

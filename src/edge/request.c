@@ -337,3 +337,14 @@ void edge_handle(struct http_request *http, void *ctx)
     account(&p);
     log_set_request(SLICE_NONE);
 }
+
+void edge_refuse(struct http_request *http, int status, struct slice text, void *ctx)
+{
+    struct passage p = {.edge = ctx, .arena = http->arena, .http = http, .error_code = SLICE_NONE, .now = instant_now()};
+    p.target = (struct target){.door = DOOR_OURS, .scope_service = SLICE_NONE};
+    p.request_id = random_uuid(p.arena);
+    if (p.edge->metrics)
+        metrics_request_begins(p.edge->metrics, NULL);
+    answer_plain(&p, status, text);
+    account(&p);
+}

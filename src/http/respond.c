@@ -112,7 +112,10 @@ void respond_refusal(struct http_request *request, int status, const char *why)
     exchange->keep_alive = false;
     exchange->head.minor_version = 1;
     struct slice body = slice_fmt(request->arena, "%d %s: %s\n", status, http_status_text(status), why);
-    http_respond(request, status, &(struct http_header){S("Content-Type"), S("text/plain; charset=utf-8")}, 1, body);
+    const struct http_server_options *options = &request_connection(request)->server->options;
+    if (options->refuse)
+        options->refuse(request, status, body, options->ctx);
+    http_respond(request, status, &(struct http_header){S("Content-Type"), S("text/plain; charset=utf-8")}, 1, body); /* unless it is */
 }
 
 struct err *http_respond_begin(struct http_request *request, int status, const struct http_header *headers,

@@ -50,6 +50,9 @@ struct http_server_options {
     uint16_t port;               /* 0: any free one */
     http_handler handler;
     void *ctx;
+    /* Answers what HTTP itself refuses (http_respond; what is known of the head is in request, slices of the rest are absent); NULL: the
+     * text alone. */
+    void (*refuse)(struct http_request *request, int status, struct slice text, void *ctx);
     size_t worker_count;         /* that work at the same time; 0: 8 */
     size_t worker_max;           /* with those that wait for slow clients; 0: 512 */
     size_t connection_max;       /* 0: 16384, or three quarters of the process's file descriptors if that is less */

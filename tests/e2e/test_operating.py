@@ -5,7 +5,7 @@ import botocore.config
 import pytest
 from botocore.exceptions import ClientError
 
-from ember import EMBER, EMBERD, ROOT, Ember, wait_for
+from ember import EMBER, EMBERD, KUBECTL, ROOT, Ember, wait_for
 from signing import plain, signed
 
 PROMTOOL = ROOT / ".deps/bin/promtool"
@@ -121,6 +121,27 @@ def test_every_answer_has_a_request_id_that_the_access_log_knows(ember):
         assert line["remoteAddress"].startswith("127.0.0.1:") and line["durationMs"] >= 0 and line["bytesOut"] >= len(body)
         if status >= 400 and what in ("s3", "emr"):
             assert line["errorCode"], line
+
+
+@pytest.mark.parametrize("sent, status", [(b"GARBAGE\r\n\r\n", 400), (b"GET / HTTP/1.1\r\n\r\n", 400), (b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % (b"x" * 70000), 414),
+                                          (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505)])
+def test_what_is_no_http_has_a_request_id_too(ember, sent, status):
+    host, port = ember.endpoint.split("//")[1].split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as s:
+        s.sendall(sent)
+        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    line = access_line(ember, re.search(rb"x-amzn-RequestId: (\S+)\r\n", answer).group(1).decode())
+    assert line["status"] == status and line["remoteAddress"].startswith("127.0.0.1:")
+
+
+def test_the_embedded_kubernetes_has_audit_ids(ember):
+    def headers_of(*options):
+        return {m.group(1).lower() for m in re.finditer(r'Audit-Id: ([\w-]+)', ember.run(KUBECTL, "get", "--raw", "/version", "-v=8", *options,
+                env={"KUBECONFIG": str(ember.folder / "kubeconfig")}).stderr.decode(), re.I)}
+    ember.kubectl("get", "namespaces")
+    first, second = headers_of(), headers_of()
+    assert first and second and not first & second
 
 
 def test_the_access_log_says_who_and_keeps_their_secrets(ember):

@@ -152,6 +152,7 @@ static void respond(struct api_call *call, int status, const char *content_type,
 {
     struct http_header headers[HEADERS_MAX];
     size_t count = 0;
+    headers[count++] = (struct http_header){S("Audit-Id"), call->audit_id};
     headers[count++] = (struct http_header){S("Cache-Control"), S("no-cache, private")};
     if (content_type)
         headers[count++] = (struct http_header){S("Content-Type"), slice_from_cstr(content_type)};

@@ -26,6 +26,7 @@ struct api_call {
     struct arena *arena;
     struct user user;
     struct warnings warnings;
+    struct slice audit_id; /* of the answer's head, and of what is logged meanwhile; the client's own, if it gave one */
 
     struct slice path;          /* decoded, without query */
     bool is_resource;           /* /api/V/… or /apis/G/V/… with something behind it */

@@ -285,9 +285,10 @@ static struct slice waiting_reason(const struct json *pod, struct slice containe
 
 static struct err *send_all(struct api_call *call, struct log_reader *reader)
 {
-    static const struct http_header headers[] = {
-        {S_INIT("Cache-Control"), S_INIT("no-cache, private")},
-        {S_INIT("Content-Type"), S_INIT("text/plain")},
+    const struct http_header headers[] = {
+        {S("Audit-Id"), call->audit_id},
+        {S("Cache-Control"), S("no-cache, private")},
+        {S("Content-Type"), S("text/plain")},
     };
     TRY(http_respond_begin(call->http, 200, headers, ARRAY_SIZE(headers), -1));
     struct strbuf out = STRBUF_HEAP;
@@ -307,9 +308,10 @@ static struct err *send_all(struct api_call *call, struct log_reader *reader)
 
 static void hand_over(struct api_call *call, struct log_reader *reader, const struct pod_log *log, struct slice uid, struct slice container)
 {
-    static const struct http_header headers[] = {
-        {S_INIT("Cache-Control"), S_INIT("no-cache, private")},
-        {S_INIT("Content-Type"), S_INIT("text/plain")},
+    const struct http_header headers[] = {
+        {S("Audit-Id"), call->audit_id},
+        {S("Cache-Control"), S("no-cache, private")},
+        {S("Content-Type"), S("text/plain")},
     };
     struct log_follower *follower = call->server->follower;
     struct log_follow *follow = xcalloc(1, sizeof(*follow));

@@ -1,5 +1,7 @@
 /* The handler of one request: who, may they, what; then the verb. */
 #include "cluster/apiserver/rest.h"
+#include "base/digest.h"
+#include "base/log.h"
 #include "cluster/apiserver/authn.h"
 #include "cluster/apiserver/authz.h"
 #include "cluster/apiserver/discovery.h"
@@ -196,9 +198,21 @@ static struct err *serve_resource(struct api_call *call)
     return status_method_not_allowed();
 }
 
+/* Kubernetes takes the client's where it is short and plain, so that a call can be followed through several servers. */
+static struct slice audit_id_of(const struct api_call *call)
+{
+    struct slice given = http_header_get(call->http->headers, S("Audit-ID"));
+    bool plain = given.len > 0 && given.len <= 63;
+    for (size_t i = 0; plain && i < given.len; i++)
+        plain = strchr("0123456789-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", given.ptr[i]) && given.ptr[i];
+    return plain ? given : random_uuid(call->arena);
+}
+
 void rest_serve(struct http_request *request, void *ctx)
 {
     struct api_call call = {.http = request, .server = ctx, .arena = request->arena, .warnings = {.arena = request->arena}};
+    call.audit_id = audit_id_of(&call);
+    log_set_request(call.audit_id);
     call_parse(&call);
     struct err *e = authenticate(&call);
     if (!e && (call.verb || !call.is_resource))
@@ -207,4 +221,5 @@ void rest_serve(struct http_request *request, void *ctx)
         e = call.is_resource ? serve_resource(&call) : serve_path(&call);
     if (e)
         answer_err(&call, e);
+    log_set_request(SLICE_NONE);
 }

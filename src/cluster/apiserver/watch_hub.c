@@ -331,9 +331,10 @@ struct err *watch_serve(struct watch_hub *hub, struct api_call *call)
     int64_t last_ms = watch->ends_at_ms - LAST_BOOKMARK_BEFORE_MS;
     watch->bookmark_at_ms = now_ms + BOOKMARK_EVERY_MS < last_ms ? now_ms + BOOKMARK_EVERY_MS : last_ms > now_ms ? last_ms : INT64_MAX;
 
-    static const struct http_header headers[] = {
-        {S_INIT("Cache-Control"), S_INIT("no-cache, private")},
-        {S_INIT("Content-Type"), S_INIT("application/json")},
+    const struct http_header headers[] = {
+        {S("Audit-Id"), call->audit_id},
+        {S("Cache-Control"), S("no-cache, private")},
+        {S("Content-Type"), S("application/json")},
     };
     /* Sends the head, which waits for a client that does not read: not under the lock. watch_closed() cannot come before the handler is over. */
     watch->stream = http_detach(call->http, 200, headers, ARRAY_SIZE(headers), watch_closed, watch);
