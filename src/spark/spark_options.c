@@ -233,8 +233,9 @@ static struct err *parse_words(struct parser *p)
         }
         TRY(apply_option(p, o, value));
     }
-    p->out->app_args = in->argv + i;
     p->out->app_arg_count = in->argc - i;
+    if (p->out->app_arg_count)
+        p->out->app_args = in->argv + i;
     return NULL;
 }
 

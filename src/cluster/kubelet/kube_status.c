@@ -204,16 +204,24 @@ static void put_address(struct arena *arena, struct json *status, const char *on
     json_set(arena, status, slice_from_cstr(many), list);
 }
 
+/* One of Kubernetes's phases, whatever the supervisor (of another version, or half written) says. */
+static struct slice phase_of(const struct json *run)
+{
+    static const struct slice phases[] = {S_INIT("Pending"), S_INIT("Running"), S_INIT("Succeeded"), S_INIT("Failed")};
+    struct slice phase = json_get_text(run, "phase");
+    return slice_is_one_of(phase, phases, ARRAY_SIZE(phases)) ? phase : S("Pending");
+}
+
 struct json *kube_status_make(struct arena *arena, const struct kube_status_input *input)
 {
     const struct json *old = JSON_AT(input->pod, "status");
     struct json *status = json_object(arena);
-    struct slice phase = input->lost ? S("Failed") : input->run ? json_get_text(input->run, "phase") : S("Pending");
+    struct slice phase = input->lost ? S("Failed") : phase_of(input->run);
     struct json *inits = container_statuses(arena, input, "initContainers", true);
     struct json *containers = container_statuses(arena, input, "containers", false);
     if (JSON_AT(input->pod, "metadata", "generation"))
         JSON_SET(arena, status, "observedGeneration", json_clone(arena, JSON_AT(input->pod, "metadata", "generation")));
-    json_set_text(arena, status, "phase", phase.len ? phase : S("Pending"));
+    json_set_text(arena, status, "phase", phase);
     JSON_SET(arena, status, "conditions", make_conditions(arena, input, phase, inits, containers));
     struct slice message = json_get_text(input->run, "message"), reason = json_get_text(input->run, "reason");
     if (input->lost) {
