@@ -60,19 +60,16 @@ struct slice edge_virtual_bucket(struct slice host)
     struct slice name = host_name(host);
     if (slice_starts_with_nocase(name, S("s3.")) || slice_starts_with_nocase(name, S("s3-")))
         return SLICE_NONE;
-    if (slice_ends_with(name, S(".localhost"))) {
-        struct slice before = slice_sub(name, 0, name.len - sizeof(".localhost") + 1);
-        if (slice_ends_with(before, S(".s3")))
-            before = slice_sub(before, 0, before.len - 3);
-        return before.len && slice_find(before, S(".s3.")) < 0 && !slice_eq(before, S("s3")) ? before : SLICE_NONE;
-    }
+    if (slice_starts_with(name, S("[")))
+        return SLICE_NONE; /* an IPv6 address */
     /* A bucket may itself hold ".s3.", so the last one counts. */
     for (size_t at = name.len; at-- > 1;) {
         struct slice rest = slice_from(name, at);
         if (slice_starts_with_nocase(rest, S(".s3.")) || slice_starts_with_nocase(rest, S(".s3-")))
             return slice_sub(name, 0, at);
     }
-    return SLICE_NONE;
+    struct slice local = S(".localhost"), last = slice_from(name, name.len > local.len ? name.len - local.len : 0);
+    return name.len > local.len && slice_eq_nocase(last, local) ? slice_sub(name, 0, name.len - local.len) : SLICE_NONE;
 }
 
 static bool is_form(const struct aws_request *request)

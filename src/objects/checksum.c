@@ -212,7 +212,8 @@ struct err *checksum_of_parts(struct arena *arena, enum checksum_kind kind, enum
             crc = i ? checksum_combine(kind, crc, big_endian(bytes), sizes_bytes[i]) : big_endian(bytes);
     }
     if (sum) {
-        *ret_value = slice_fmt(arena, "%.*s-%zu", SLICE_ARG(checksum_finish(sum, arena)), count);
+        struct slice whole = checksum_finish(sum, arena); /* once: SLICE_ARG looks at its argument more than once */
+        *ret_value = slice_fmt(arena, "%.*s-%zu", SLICE_ARG(whole), count);
         checksum_free(sum);
     } else {
         *ret_value = crc_text(arena, kind, crc);

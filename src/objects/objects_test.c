@@ -260,6 +260,33 @@ static void test_crcs_of_parts_combine_to_that_of_the_whole(void **state)
     }
 }
 
+/* Of "a" and "b" in SHA-1: sha1(sha1("a") || sha1("b")), computed with Python's hashlib. */
+static void test_composite_checksums_are_over_the_digests_of_the_parts(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum checksum_kind kind;
+        const char *expected;
+    } rows[] = {
+        {CHECKSUM_CRC32, "7pJxdw==-2"},
+        {CHECKSUM_CRC32C, "zR0P4A==-2"},
+        {CHECKSUM_SHA1, "AFZUCsYjfQJj3Q+qRcccc7xIDzQ=-2"},
+        {CHECKSUM_SHA256, "5aAf7hTg7VxIcU8iGA8lrYNltT+XefedxKPX6Tlj+Uo=-2"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct slice values[2], combined;
+        int64_t sizes[2] = {1, 1};
+        for (size_t k = 0; k < 2; k++) {
+            struct checksum *part = checksum_new(rows[i].kind);
+            checksum_update(part, k ? S("b") : S("a"));
+            values[k] = checksum_finish(part, f->arena);
+            checksum_free(part);
+        }
+        OK(checksum_of_parts(f->arena, rows[i].kind, CHECKSUM_COMPOSITE, values, sizes, 2, &combined));
+        SAME(combined, slice_from_cstr(rows[i].expected));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_bucket_is_deleted_only_when_it_is_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_buckets_are_listed_by_name_in_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_crcs_of_parts_combine_to_that_of_the_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_composite_checksums_are_over_the_digests_of_the_parts, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
