@@ -78,11 +78,14 @@ struct err *aws_err_serialization(const struct aws_service *service, const char 
 
 struct err *aws_err_unknown_operation(const struct aws_service *service, struct slice name)
 {
+    const struct aws_operation *operation = name.ptr ? aws_operation_find(service, name) : NULL;
+    int status = service->protocol == AWS_REST_JSON ? 404 : 400;
     switch (service->protocol) {
     case AWS_REST_JSON:
-        return aws_err(ERR_INVALID, 404, "UnknownOperationException", "Unknown operation");
     case AWS_JSON_1_1:
-        return aws_err(ERR_INVALID, 400, "UnknownOperationException", "Unknown operation");
+        if (operation) /* AWS has it */
+            return aws_err(ERR_INVALID, status, "UnknownOperationException", "The operation %.*s is not served here.", SLICE_ARG(name));
+        return aws_err(ERR_INVALID, status, "UnknownOperationException", "Unknown operation");
     case AWS_QUERY:
         return aws_err(ERR_INVALID, 400, "InvalidAction", "Could not find operation %.*s for version %.*s",
                        SLICE_ARG(name), SLICE_ARG(service->api_version));

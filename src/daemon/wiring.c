@@ -16,6 +16,7 @@
 #include "logstore/logstore.h"
 #include "objects/objects.h"
 #include "services/call.h"
+#include "store/secret.h"
 #include "store/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,7 @@ static void collect(void *ctx, struct strbuf *out)
     collect_metrics(&(struct collect_sources){.server = daemon->server,
                                               .internal_server = daemon->internal_server,
                                               .store = daemon->store,
+                                              .reconciler = daemon->reconciler,
                                               .access_log = daemon->access_log},
                     out);
 }
@@ -265,8 +267,11 @@ static struct err *start_parts(struct daemon *daemon, const struct root_key *key
                                                       .strict_releases = config->strict_releases,
                                                       .spool_dir = slice_from_cstr(spool)},
                          &daemon->reconciler));
+    struct slice page_token_key;
+    TRY(store_secret(daemon->store, daemon->arena, S("page-token-key"), &page_token_key));
     daemon->parts = (struct parts){
         .store = daemon->store,
+        .page_token_key = page_token_key,
         .reconciler = daemon->reconciler,
         .objects = daemon->objects,
         .logstore = daemon->logstore,

@@ -28,6 +28,7 @@ struct parts {
     struct clusters *clusters;
     struct slice account_id; /* "111122223333" */
     struct slice region;     /* "us-east-1" */
+    struct slice page_token_key; /* what page tokens are signed with */
     struct slice endpoint;   /* "http://127.0.0.1:4567" as clients and pods reach this daemon */
 };
 

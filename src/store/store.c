@@ -55,6 +55,15 @@ static const char *const MIGRATIONS[] = {
     "CREATE INDEX job_run_live ON job_run(virtual_cluster_id, state) WHERE state IN ('PENDING', 'SUBMITTED', 'RUNNING', 'CANCEL_PENDING');"
     "CREATE INDEX job_run_under_way ON job_run(virtual_cluster_id, ask_memory_bytes, ask_cpu_millis)"
     "  WHERE launch_started_at IS NOT NULL AND state IN ('PENDING', 'SUBMITTED', 'RUNNING', 'CANCEL_PENDING')",
+    /* 4: documents; what the installation keeps secret for itself. */
+    "CREATE TABLE document ("
+    "  sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, body TEXT NOT NULL,"
+    "  created_by TEXT NOT NULL, created_at INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX document_of_kind ON document(kind, sequence);"
+    "CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE virtual_cluster ADD COLUMN security_configuration_id TEXT;"
+    "CREATE INDEX virtual_cluster_secured ON virtual_cluster(security_configuration_id) WHERE security_configuration_id IS NOT NULL",
 };
 
 struct err *store_open(const char *path, struct store **ret_store)

@@ -17,8 +17,9 @@ static struct err *insert(struct db_tx *tx, void *arg)
         return NULL;
     struct db_stmt *stmt;
     TRY(db_prepare(tx,
-                   "INSERT INTO virtual_cluster(id, name, state, cluster, namespace, max_concurrent_job_runs, max_in_queue_job_runs, created_at, sequence)"
-                   " VALUES(?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0), ?, (SELECT ifnull(max(sequence), 0) + 1 FROM virtual_cluster))",
+                   "INSERT INTO virtual_cluster(id, name, state, cluster, namespace, max_concurrent_job_runs, max_in_queue_job_runs, created_at,"
+                   " security_configuration_id, sequence)"
+                   " VALUES(?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0), ?, ?, (SELECT ifnull(max(sequence), 0) + 1 FROM virtual_cluster))",
                    &stmt));
     db_bind_text(stmt, 1, v->id);
     db_bind_text(stmt, 2, v->name);
@@ -28,6 +29,7 @@ static struct err *insert(struct db_tx *tx, void *arg)
     db_bind_i64(stmt, 6, v->max_concurrent_job_runs);
     db_bind_i64(stmt, 7, v->max_in_queue_job_runs);
     db_bind_i64(stmt, 8, v->created_at.ms);
+    db_bind_text(stmt, 9, v->security_configuration_id);
     TRY(db_run(stmt));
     return tags_insert(tx, c->resource_arn, v->tags);
 }
@@ -41,7 +43,7 @@ struct err *store_virtual_cluster_insert(struct store *store, struct arena *aren
     return NULL;
 }
 
-#define COLUMNS "id, name, state, cluster, namespace, max_concurrent_job_runs, max_in_queue_job_runs, created_at, sequence"
+#define COLUMNS "id, name, state, cluster, namespace, max_concurrent_job_runs, max_in_queue_job_runs, created_at, sequence, security_configuration_id"
 
 static struct virtual_cluster read_row(struct db_stmt *stmt, struct arena *arena)
 {
@@ -54,6 +56,7 @@ static struct virtual_cluster read_row(struct db_stmt *stmt, struct arena *arena
         .max_concurrent_job_runs = db_col_i64(stmt, 5), /* NULL is 0 */
         .max_in_queue_job_runs = db_col_i64(stmt, 6),
         .created_at = {.ms = db_col_i64(stmt, 7)},
+        .security_configuration_id = db_col_text(stmt, 9, arena),
     };
 }
 

@@ -11,6 +11,7 @@ struct virtual_cluster {
     struct slice namespace_;
     int64_t max_concurrent_job_runs; /* schedulerConfiguration; 0: not given */
     int64_t max_in_queue_job_runs;   /* 0: not given */
+    struct slice security_configuration_id; /* absent: none */
     struct instant created_at;
     struct tags tags;
 };

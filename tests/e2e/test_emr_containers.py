@@ -165,7 +165,7 @@ REFUSALS = [
      "configurationOverrides.monitoringConfiguration.s3MonitoringConfiguration.logUri"),
     ("retries", {"retryPolicyConfiguration": {"maxAttempts": 3}}, "ValidationException",
      "Retry policy configuration's parameter value of maxAttempts is invalid"),
-    ("template", {"jobTemplateId": "abc"}, "ResourceNotFoundException", "Job template abc doesn't exist."),
+    ("template", {"jobTemplateId": "abc"}, "ValidationException", "leave them out beside jobTemplateId"),
     ("too many tags", {"tags": {"k%d" % i: "v" for i in range(51)}}, "ValidationException", "less than or equal to 50"),
 ]
 

@@ -1,7 +1,7 @@
 /* CreateVirtualCluster: one namespace of one cluster. Synchronous: the next Describe shows it RUNNING. */
 #include "jobs/job_run.h"
 #include "jobs/reconciler.h"
-#include "services/emr_containers/resource.h"
+#include "services/emr_containers/security_configuration.h"
 
 /* Texts: astronomer-providers #410 (namespace taken), re:Post (unauthorized), airflow's hook (not reachable); the rest is ours. */
 static struct err *check_namespace(struct call *call, struct slice cluster, struct slice namespace_)
@@ -32,11 +32,10 @@ static struct err *check_namespace(struct call *call, struct slice cluster, stru
     return told;
 }
 
-static struct err *check_features(const struct emr_containers_create_virtual_cluster_request *in)
+static struct err *check_features(struct call *call, const struct emr_containers_create_virtual_cluster_request *in)
 {
     if (in->security_configuration_id.ptr)
-        return err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Security configuration %.*s doesn't exist.",
-                        SLICE_ARG(in->security_configuration_id));
+        TRY(security_configuration_check_enforced(call, in->security_configuration_id));
     if (in->session_enabled.set && in->session_enabled.value)
         return emr_containers_invalid("Sessions are not supported: leave sessionEnabled out.");
     return NULL;
@@ -54,14 +53,12 @@ struct err *emr_containers_create_virtual_cluster(struct call *call, const struc
     if (!namespace_.ptr)
         return emr_containers_invalid("1 validation error detected: Value null at 'containerProvider.info.eksInfo.namespace' failed to "
                                       "satisfy constraint: Member must not be null");
-    TRY(check_features(in));
+    TRY(check_features(call, in));
     struct tags tags;
     TRY(tags_from_map(call, &in->tags, &tags));
     TRY(check_namespace(call, in->container_provider->id, namespace_));
 
     const struct emr_containers_scheduler_configuration *scheduler = in->scheduler_configuration;
-    struct emr_containers_create_virtual_cluster_request canonical = *in;
-    canonical.client_token = SLICE_NONE;
     struct virtual_cluster row = {
         .id = virtual_cluster_id_new(call->arena),
         .name = in->name,
@@ -70,12 +67,13 @@ struct err *emr_containers_create_virtual_cluster(struct call *call, const struc
         .namespace_ = namespace_,
         .max_concurrent_job_runs = scheduler ? scheduler->max_concurrent_job_runs.value : 0,
         .max_in_queue_job_runs = scheduler ? scheduler->max_in_queue_job_runs.value : 0,
+        .security_configuration_id = in->security_configuration_id,
         .created_at = call->now,
         .tags = tags,
     };
     struct slice id;
     struct err *e = store_virtual_cluster_insert(call->parts->store, call->arena, &row, virtual_cluster_arn(call, row.id), in->client_token,
-                                                 request_digest(call, S(""), &canonical), &id);
+                                                 request_digest(call, in), &id);
     if (e && e->kind == ERR_CONFLICT) {
         bool token = err_has_code(e, "ClientToken");
         err_free(e);

@@ -1,26 +1,5 @@
 /* job_run_view: see the header. */
 #include "services/emr_containers/job_run_view.h"
-#include "aws/codec.h"
-#include "aws/value.h"
-
-/* Stored JSON (of our own writing) to the structure of StartJobRun's member; NULL when absent. */
-static struct err *decode(struct call *call, struct slice member_name, struct slice json, const void **ret_value)
-{
-    const struct aws_operation *start = aws_operation_find(&emr_containers_service, S("StartJobRun"));
-    const struct aws_member *member = aws_member_find(start->request, member_name);
-    *ret_value = NULL;
-    if (!json.ptr)
-        return NULL;
-    void *value = arena_alloc(call->arena, member->shape->size);
-    struct err *e = aws_json_decode(call->arena, &emr_containers_service, member->shape, json, value);
-    if (e) {
-        struct err *broken = err_new(ERR_INTERNAL, "a job run's %.*s cannot be read: %.*s", SLICE_ARG(member_name), SLICE_ARG(err_message(e)));
-        err_free(e);
-        return broken;
-    }
-    *ret_value = value;
-    return NULL;
-}
 
 /* configurationOverrides is never empty: persistentAppUI comes back ENABLED when it was not given. Source: comments in
  * aws-controllers-k8s, emrcontainers-controller, hooks.go. */
@@ -42,8 +21,8 @@ static const struct emr_containers_configuration_overrides *fill_defaults(struct
 static struct err *view_whole(struct call *call, const struct job_run *row, struct emr_containers_job_run *view)
 {
     const void *driver, *overrides;
-    TRY(decode(call, S("jobDriver"), row->job_driver, &driver));
-    TRY(decode(call, S("configurationOverrides"), row->configuration_overrides, &overrides));
+    TRY(stored_member_decode(call, S("StartJobRun"), S("jobDriver"), row->job_driver, &driver));
+    TRY(stored_member_decode(call, S("StartJobRun"), S("configurationOverrides"), row->configuration_overrides, &overrides));
     view->job_driver = driver;
     view->configuration_overrides = fill_defaults(call, overrides);
     if (row->retry_max_attempts > 0) {

@@ -26,13 +26,13 @@ struct err *emr_containers_list_job_runs(struct call *call, const struct emr_con
     };
     TRY(page_size(in->max_results, &filter.limit));
     if (in->next_token.ptr)
-        TRY(page_token_read(call, 'j', in->next_token, &filter.before_id));
+        TRY(page_token_read(call, in, in->next_token, &filter.before_id));
     struct job_run_page page;
     TRY(store_job_run_list(call->parts->store, call->arena, &filter, &page));
     struct emr_containers_job_run *views = ARENA_ARRAY(call->arena, page.count + 1, struct emr_containers_job_run);
     TRY(job_run_view(call, page.rows, page.count, JOB_RUN_SUMMARY, views));
     out->job_runs = (struct emr_containers_job_run_list){.set = true, .count = page.count, .items = views};
     if (page.more && page.count)
-        out->next_token = page_token_make(call, 'j', page.rows[page.count - 1].id);
+        out->next_token = page_token_make(call, in, page.rows[page.count - 1].id);
     return NULL;
 }

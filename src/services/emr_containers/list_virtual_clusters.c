@@ -14,12 +14,8 @@ struct err *emr_containers_list_virtual_clusters(struct call *call, const struct
         .created_before = in->created_before.value,
     };
     TRY(page_size(in->max_results, &filter.limit));
-    if (in->next_token.ptr) {
-        struct slice position;
-        TRY(page_token_read(call, 'v', in->next_token, &position));
-        if (!slice_to_i64(position, 1, INT64_MAX, &filter.before_sequence))
-            return emr_containers_invalid("Invalid next token");
-    }
+    if (in->next_token.ptr)
+        TRY(page_token_read_i64(call, in, in->next_token, &filter.before_sequence));
     struct virtual_cluster_page page = {0};
     /* No cluster here is joined by access entries, so that filter leaves nothing when it is asked for. */
     if (!in->eks_access_entry_integrated.set || !in->eks_access_entry_integrated.value)
@@ -29,6 +25,6 @@ struct err *emr_containers_list_virtual_clusters(struct call *call, const struct
         TRY(virtual_cluster_view(call, &page.rows[i], &views[i]));
     out->virtual_clusters = (struct emr_containers_virtual_cluster_list){.set = true, .count = page.count, .items = views};
     if (page.next_sequence)
-        out->next_token = page_token_make(call, 'v', slice_fmt(call->arena, "%lld", (long long)page.next_sequence));
+        out->next_token = page_token_make_i64(call, in, page.next_sequence);
     return NULL;
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "aws/gen/emr_containers.h"
 #include "services/call.h"
+#include "store/document.h"
 #include "store/job_run.h"
 #include "store/tag.h"
 #include "store/virtual_cluster.h"
@@ -14,6 +15,8 @@
  * Reference, Amazon EMR on EKS. */
 struct slice virtual_cluster_arn(const struct call *call, struct slice id);
 struct slice job_run_arn(const struct call *call, struct slice virtual_cluster_id, struct slice id);
+struct slice job_template_arn(const struct call *call, struct slice id);
+struct slice security_configuration_arn(const struct call *call, struct slice id);
 
 /* ValidationException with that text. */
 #define emr_containers_invalid(...) err_code(ERR_INVALID, "ValidationException", __VA_ARGS__)
@@ -31,13 +34,27 @@ struct err *tags_of(struct call *call, struct slice arn, struct slice_map *ret_m
 /* ERR unless arn names a resource of ours that exists. */
 struct err *tagged_resource_check(struct call *call, struct slice arn) NODISCARD;
 
-/* A page token is opaque: a position in base64url. kind tells the lists apart. */
-struct slice page_token_make(struct call *call, char kind, struct slice position);
-struct err *page_token_read(struct call *call, char kind, struct slice token, struct slice *ret_position) NODISCARD;
+/* A page token holds for the operation and for what this request asks for (all but nextToken and maxResults); see page_token.h. in: the
+ * operation's decoded request. */
+struct slice page_token_make(struct call *call, const void *in, struct slice place);
+struct err *page_token_read(struct call *call, const void *in, struct slice token, struct slice *ret_place) NODISCARD;
+struct slice page_token_make_i64(struct call *call, const void *in, int64_t place);
+struct err *page_token_read_i64(struct call *call, const void *in, struct slice token, int64_t *ret_place) NODISCARD;
 /* ValidationException for less than 1; more than a page is a page. */
 struct err *page_size(struct opt_i64 max_results, int64_t *ret_size) NODISCARD;
 
-/* SHA-256 in hex of the request without its client token: what makes a repeated token a repeated request. */
-struct slice request_digest(struct call *call, struct slice path_id, const void *in_without_token);
+/* SHA-256 in hex of what a request asks for, its client token left out: what makes a repeated token a repeated request. in: the operation's
+ * decoded request. */
+struct slice request_digest(struct call *call, const void *in);
 /* A structure of the request as JSON, members in the model's order; absent stays absent. name: the request's member. */
 struct slice request_member_json(struct call *call, struct slice name, const void *value);
+/* Stored JSON (of our own writing) back to the structure of that member of that operation's request; NULL when json is absent. */
+struct err *stored_member_decode(struct call *call, struct slice operation, struct slice member, struct slice json, const void **ret_value) NODISCARD;
+
+/* Documents (store/document.h): a new one, or the one that the same token made before; in: the request, which has token. ValidationException
+ * for tags and for a token that was used for another request. */
+struct err *document_create(struct call *call, enum document_kind kind, struct slice name, struct slice body, const struct slice_map *tags,
+                            struct slice token, const void *in, struct document *ret_row) NODISCARD;
+/* A page by filter (page size and place are filled in here) and the token of the next; in: the request. */
+struct err *document_list(struct call *call, struct document_filter *filter, struct opt_i64 max_results, struct slice next_token, const void *in,
+                          struct document_page *ret_page, struct slice *ret_next_token) NODISCARD;

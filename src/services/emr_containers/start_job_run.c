@@ -1,9 +1,11 @@
 /* StartJobRun: checks what AWS checks at once and records the wish. Whether the role, the bucket and the entry point exist shows
  * when the run starts. Texts: EMR on EKS guide, "Job run errors", and the Service Authorization Reference. */
+#include "aws/codec.h"
+#include "base/json.h"
 #include "base/strbuf.h"
 #include "jobs/job_run.h"
 #include "jobs/reconciler.h"
-#include "services/emr_containers/resource.h"
+#include "services/emr_containers/job_template.h"
 #include "spark/release.h"
 
 typedef const struct emr_containers_start_job_run_request request;
@@ -72,9 +74,7 @@ static struct err *check_monitoring(request *in)
 
 static struct err *check_features(request *in)
 {
-    if (in->job_template_id.ptr)
-        return err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Job template %.*s doesn't exist.", SLICE_ARG(in->job_template_id));
-    if (in->job_template_parameters.count)
+    if (in->job_template_parameters.count && !in->job_template_id.ptr)
         return emr_containers_invalid("jobTemplateParameters cannot be given without jobTemplateId.");
     int64_t attempts = in->retry_policy_configuration ? in->retry_policy_configuration->max_attempts.value : 1;
     if (attempts < 1 || attempts > INT32_MAX)
@@ -102,6 +102,42 @@ static struct err *check(struct call *call, request *in)
     return spark_release_find(in->release_label, &version);
 }
 
+/* Tags of the request, then those of its template that it does not name itself. */
+static struct slice_map merge_tags(struct call *call, const struct slice_map *own, const struct json *job_tags)
+{
+    struct slice_map_entry *entries = ARENA_ARRAY(call->arena, own->count + json_count(job_tags) + 1, struct slice_map_entry);
+    struct slice_map tags = {.set = true, .count = own->count, .entries = entries};
+    for (size_t i = 0; i < own->count; i++)
+        entries[i] = own->entries[i];
+    JSON_FOREACH (tag, job_tags) {
+        bool named = false;
+        for (size_t i = 0; i < own->count; i++)
+            named = named || slice_eq(own->entries[i].key, tag->key);
+        if (!named)
+            entries[tags.count++] = (struct slice_map_entry){.key = tag->key, .value = tag->text};
+    }
+    return tags;
+}
+
+/* What the template says goes where the request left it open; the rest of the request (name, tags, retry policy) holds as it is. The values are
+ * checked as if they had come with the request. */
+static struct err *fill_from_template(struct call *call, request *in, struct emr_containers_start_job_run_request *ret_filled)
+{
+    if (in->execution_role_arn.ptr || in->release_label.ptr || in->job_driver || in->configuration_overrides)
+        return emr_containers_invalid("executionRoleArn, releaseLabel, jobDriver and configurationOverrides come from the job template: leave them "
+                                      "out beside jobTemplateId.");
+    struct document row;
+    struct json *data;
+    TRY(job_template_find(call, in->job_template_id, &row));
+    TRY(job_template_fill(call->arena, row.body, &in->job_template_parameters, &data));
+    struct emr_containers_start_job_run_request filled = *in;
+    TRY(aws_json_decode(call->arena, call->operation->service, call->operation->request, json_to_slice(call->arena, data), &filled));
+    filled.tags = merge_tags(call, &in->tags, json_get(data, S("jobTags")));
+    TRY(aws_validate(call->arena, call->operation, &filled));
+    *ret_filled = filled;
+    return NULL;
+}
+
 /* What the store says no to, in AWS's words; NULL: nothing of the kind. */
 static struct err *translate(request *in, const struct err *e)
 {
@@ -119,19 +155,20 @@ static struct err *translate(request *in, const struct err *e)
 
 struct err *emr_containers_start_job_run(struct call *call, request *in, struct emr_containers_start_job_run_response *out)
 {
-    TRY(check(call, in));
+    struct emr_containers_start_job_run_request whole = *in;
     struct tags tags;
-    TRY(tags_from_map(call, &in->tags, &tags));
-    struct emr_containers_start_job_run_request canonical = *in;
-    canonical.client_token = SLICE_NONE;
+    if (in->job_template_id.ptr)
+        TRY(fill_from_template(call, in, &whole));
+    TRY(check(call, &whole));
+    TRY(tags_from_map(call, &whole.tags, &tags));
     struct job_run row = {
         .virtual_cluster_id = in->virtual_cluster_id,
         .name = in->name,
         .state = EMR_CONTAINERS_JOB_RUN_STATE_PENDING,
-        .execution_role_arn = in->execution_role_arn,
-        .release_label = in->release_label,
-        .job_driver = request_member_json(call, S("jobDriver"), in->job_driver),
-        .configuration_overrides = request_member_json(call, S("configurationOverrides"), in->configuration_overrides),
+        .execution_role_arn = whole.execution_role_arn,
+        .release_label = whole.release_label,
+        .job_driver = request_member_json(call, S("jobDriver"), whole.job_driver),
+        .configuration_overrides = request_member_json(call, S("configurationOverrides"), whole.configuration_overrides),
         .retry_max_attempts = in->retry_policy_configuration ? in->retry_policy_configuration->max_attempts.value : 0,
         .client_token = in->client_token,
         .created_by = call->principal.arn,
@@ -142,7 +179,7 @@ struct err *emr_containers_start_job_run(struct call *call, request *in, struct 
     struct slice id;
     row.id = job_run_id_new(call->arena, call->now);
     struct err *e = store_job_run_insert(call->parts->store, call->arena, &row, job_run_arn(call, row.virtual_cluster_id, row.id), in->client_token,
-                                         request_digest(call, in->virtual_cluster_id, &canonical), &id);
+                                         request_digest(call, in), &id);
     if (e) {
         struct err *told = translate(in, e);
         if (!told)

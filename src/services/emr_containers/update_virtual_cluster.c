@@ -27,10 +27,8 @@ struct err *emr_containers_update_virtual_cluster(struct call *call, const struc
         limits.max_concurrent_job_runs = scheduler->max_concurrent_job_runs.value;
         limits.max_in_queue_job_runs = scheduler->max_in_queue_job_runs.value;
     }
-    struct emr_containers_update_virtual_cluster_request canonical = *in;
-    canonical.client_token = SLICE_NONE;
-    struct err *e = store_virtual_cluster_update(call->parts->store, call->arena, in->id, &limits, in->client_token,
-                                                 request_digest(call, in->id, &canonical), call->now);
+    struct err *e = store_virtual_cluster_update(call->parts->store, call->arena, in->id, &limits, in->client_token, request_digest(call, in),
+                                                 call->now);
     if (e)
         return translate(in, e);
     reconciler_nudge_queues(call->parts->reconciler);

@@ -48,6 +48,7 @@ struct err *virtual_cluster_view(struct call *call, const struct virtual_cluster
         .container_provider = provider,
         .created_at = OPT_INSTANT(row->created_at),
         .tags = tags,
+        .security_configuration_id = row->security_configuration_id,
     };
     return view_scheduler(call, row, ret_view);
 }

@@ -1,0 +1,169 @@
+#include "services/emr_containers/job_template.h"
+#include "base/json.h"
+#include "base/strbuf.h"
+
+struct filling {
+    struct arena *arena;
+    const struct slice_map *given;
+    const struct json *configuration; /* parameterConfiguration; NULL: none */
+    struct slice_map_entry *used;     /* names in the template; keys only */
+    size_t used_count, used_cap;
+};
+
+static bool is_number(struct arena *arena, struct slice text)
+{
+    struct json *json = NULL;
+    struct err *e = json_parse(arena, text, JSON_DUPLICATES_REFUSE, &json);
+    err_free(e);
+    return !e && json_is(json, JSON_NUMBER);
+}
+
+static struct err *not_a_number(struct slice name, struct slice value)
+{
+    return emr_containers_invalid("The value '%.*s' of the job template parameter %.*s is not a NUMBER.", SLICE_ARG(value), SLICE_ARG(name));
+}
+
+static const struct slice *find(const struct slice_map *map, struct slice key)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        if (slice_eq(map->entries[i].key, key))
+            return &map->entries[i].value;
+    }
+    return NULL;
+}
+
+static void note_use(struct filling *f, struct slice name)
+{
+    if (find(&(struct slice_map){.entries = f->used, .count = f->used_count}, name))
+        return;
+    if (f->used_count == f->used_cap) {
+        struct slice_map_entry *more = ARENA_ARRAY(f->arena, f->used_cap * 2 + 8, struct slice_map_entry);
+        for (size_t i = 0; i < f->used_count; i++)
+            more[i] = f->used[i];
+        f->used = more;
+        f->used_cap = f->used_cap * 2 + 8;
+    }
+    f->used[f->used_count++] = (struct slice_map_entry){.key = name, .value = name};
+}
+
+static struct err *value_of(struct filling *f, struct slice name, struct slice *ret_value)
+{
+    const struct json *configuration = json_get(f->configuration, name);
+    const struct slice *given = find(f->given, name);
+    struct slice value = given ? *given : json_get_text(configuration, "defaultValue");
+    note_use(f, name);
+    if (!value.ptr)
+        return emr_containers_invalid("The job template parameter %.*s has no value: give one in jobTemplateParameters.", SLICE_ARG(name));
+    if (slice_eq(json_get_text(configuration, "type"), EMR_CONTAINERS_TEMPLATE_PARAMETER_DATA_TYPE_NUMBER) && !is_number(f->arena, value))
+        return not_a_number(name, value);
+    *ret_value = value;
+    return NULL;
+}
+
+/* The length of the ${Name} that text begins with; 0: it does not. */
+static size_t parameter_length(struct slice text)
+{
+    static const char OTHERS[] = "._#-";
+    if (!slice_starts_with(text, S("${")))
+        return 0;
+    for (size_t i = 2; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '}')
+            return i > 2 ? i + 1 : 0;
+        bool in_name = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || slice_index(S(OTHERS), c) >= 0;
+        if (!in_name)
+            return 0;
+    }
+    return 0;
+}
+
+static struct err *fill_text(struct filling *f, struct slice text, struct slice *ret_text)
+{
+    struct strbuf out = STRBUF_ARENA(f->arena);
+    for (size_t at = 0; at < text.len;) {
+        struct slice rest = slice_from(text, at);
+        size_t length = parameter_length(rest);
+        if (length) {
+            struct slice value;
+            TRY(value_of(f, slice_sub(rest, 2, length - 3), &value));
+            strbuf_append(&out, value);
+            at += length;
+        } else {
+            strbuf_append_char(&out, rest.ptr[0]);
+            at++;
+        }
+    }
+    *ret_text = text.len ? strbuf_slice(&out) : text;
+    return NULL;
+}
+
+static struct err *fill_value(struct filling *f, struct json *value)
+{
+    if (value->type == JSON_STRING)
+        TRY(fill_text(f, value->text, &value->text));
+    JSON_FOREACH (child, value)
+        TRY(fill_value(f, child));
+    return NULL;
+}
+
+struct err *job_template_fill(struct arena *arena, struct slice body, const struct slice_map *parameters, struct json **ret_data)
+{
+    struct json *data;
+    TRY(err_wrap(json_parse(arena, body, JSON_DUPLICATES_REFUSE, &data), "reading a job template"));
+    struct filling f = {.arena = arena, .given = parameters};
+    struct json *configuration = json_get(data, S("parameterConfiguration"));
+    if (configuration)
+        json_unlink(data, configuration);
+    f.configuration = configuration;
+    TRY(fill_value(&f, data));
+    const struct slice_map used = {.entries = f.used, .count = f.used_count};
+    for (size_t i = 0; i < parameters->count; i++) {
+        struct slice name = parameters->entries[i].key;
+        if (!find(&used, name) && !json_get(configuration, name))
+            return emr_containers_invalid("The job template has no parameter %.*s.", SLICE_ARG(name));
+    }
+    *ret_data = data;
+    return NULL;
+}
+
+struct err *job_template_check(struct call *call, const struct emr_containers_job_template_data *data)
+{
+    if (!data->job_driver->spark_submit_job_driver == !data->job_driver->spark_sql_job_driver)
+        return emr_containers_invalid("Exactly one of sparkSubmitJobDriver and sparkSqlJobDriver must be given in jobTemplateData.jobDriver.");
+    for (size_t i = 0; i < data->parameter_configuration.count; i++) {
+        struct slice name = data->parameter_configuration.entries[i].key;
+        const struct emr_containers_template_parameter_configuration *one = &data->parameter_configuration.entries[i].value;
+        if (one->default_value.ptr && slice_eq(one->type, EMR_CONTAINERS_TEMPLATE_PARAMETER_DATA_TYPE_NUMBER) &&
+            !is_number(call->arena, one->default_value))
+            return not_a_number(name, one->default_value);
+    }
+    return NULL;
+}
+
+struct err *job_template_find(struct call *call, struct slice id, struct document *ret_row)
+{
+    struct err *e = store_document_get(call->parts->store, call->arena, DOCUMENT_JOB_TEMPLATE, id, ret_row);
+    if (!e || e->kind != ERR_NOT_FOUND)
+        return e;
+    err_free(e);
+    return err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Job template %.*s doesn't exist.", SLICE_ARG(id));
+}
+
+struct err *job_template_view(struct call *call, const struct document *row, struct emr_containers_job_template *ret_view)
+{
+    struct slice arn = job_template_arn(call, row->id);
+    struct slice_map tags;
+    const void *data;
+    TRY(tags_of(call, arn, &tags));
+    TRY(stored_member_decode(call, S("CreateJobTemplate"), S("jobTemplateData"), row->body, &data));
+    *ret_view = (struct emr_containers_job_template){
+        .id = row->id,
+        .name = row->name,
+        .arn = arn,
+        .created_at = OPT_INSTANT(row->created_at),
+        .created_by = row->created_by,
+        .tags = tags,
+        .job_template_data = data,
+    };
+    return NULL;
+}
