@@ -269,12 +269,14 @@ void feed_removed(struct feed *feed, const struct err *e)
     mutex_unlock(&feed->lock);
 }
 
-bool feed_is_denied(struct feed *feed)
+bool feed_confirm_denied(struct feed *feed)
 {
     mutex_lock(&feed->lock);
-    bool denied = feed->denied;
+    bool confirmed = feed->denied && feed->was_denied;
+    feed->was_denied = feed->denied && !confirmed;
+    feed->denied = false;
     mutex_unlock(&feed->lock);
-    return denied;
+    return confirmed;
 }
 
 struct err *feed_room(struct feed *feed, struct arena *arena, struct resources *ret_room)

@@ -22,7 +22,7 @@ struct feed {
     struct mutex lock; /* guards all below */
     int writers;
     bool failing;         /* the last write found no answer */
-    bool denied;          /* the watch, or the last call that removes, was refused for lack of permission */
+    bool denied, was_denied; /* the watch, or the last call that removes, was refused for lack of permission; see feed_confirm_denied */
     char *trouble;        /* why it does not answer, or NULL */
     struct instant trouble_since;
     int64_t checked_ms;   /* monotonic: when it was last asked whether it is the same cluster */
@@ -41,8 +41,10 @@ void feed_observe(struct feed *feed, struct arena *arena, struct observation *se
 /* A place among those who write; false: come again soon. */
 bool feed_enter(struct feed *feed);
 void feed_leave(struct feed *feed, const struct err *e);
-/* How a call that removes something went: feed_is_denied tells that the last one was refused. */
+/* How a call that removes something went. */
 void feed_removed(struct feed *feed, const struct err *e);
-bool feed_is_denied(struct feed *feed);
+/* Whether such a call, or the watch, was refused for lack of permission since the last question, and before that one too: a refusal from
+ * before an operator has repaired the permissions is not enough. */
+bool feed_confirm_denied(struct feed *feed);
 /* What its machine has; memory_bytes 0: no bound. Asks the cluster now and then. */
 struct err *feed_room(struct feed *feed, struct arena *arena, struct resources *ret_room) NODISCARD;

@@ -35,19 +35,28 @@ static int64_t retry_ms(const struct step *s)
 static void step_key(struct reconciler *r, struct slice key)
 {
     struct step s = {.reconciler = r, .arena = arena_new(), .now = reconciler_now(r)};
+    int64_t began_us = monotonic_us();
     struct slice cluster_prefix = S(VIRTUAL_CLUSTER_KEY);
     struct err *e = slice_starts_with(key, cluster_prefix) ? step_virtual_cluster(&s, slice_from(key, cluster_prefix.len)) : step_run(&s, key);
     int64_t now_ms = reconciler_monotonic_ms(r), latest = now_ms + LOOK_AGAIN_MS;
     int64_t again = s.over ? now_ms : s.again_ms ? s.again_ms : s.done ? 0 : latest;
     if (e) {
         log_event(RECONCILE_FAILED, LOG_SLICE("jobRunId", key), LOG_ERR(e));
+        atomic_fetch_add_explicit(&r->step_failures, 1, memory_order_relaxed);
         again = now_ms + retry_ms(&s);
         err_free(e);
     }
     if (!s.done && again > latest)
         again = latest;
     arena_free(s.arena);
+    histogram_add(&r->steps, monotonic_us() - began_us);
     work_queue_done(r->queue, key, again);
+}
+
+void reconciler_get_stats(struct reconciler *r, struct reconciler_stats *ret_stats)
+{
+    *ret_stats = (struct reconciler_stats){.steps = &r->steps, .step_failures = atomic_load(&r->step_failures)};
+    work_queue_count(r->queue, reconciler_monotonic_ms(r), &ret_stats->waiting, &ret_stats->due);
 }
 
 static void *work(void *arg)

@@ -9,6 +9,7 @@
 #pragma once
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/histogram.h"
 #include "k8s/client.h"
 #include "store/store.h"
 
@@ -55,6 +56,14 @@ void reconciler_nudge_queues(struct reconciler *reconciler);
 /* For CreateVirtualCluster, with a deadline of 5 s: ERR_NOT_FOUND (no such namespace, code "Namespace"; no such cluster, code
  * "Cluster"), ERR_DENIED, ERR_UNAVAILABLE. */
 struct err *reconciler_check_namespace(struct reconciler *reconciler, struct slice cluster, struct slice namespace_) NODISCARD;
+
+/* For metrics. Any thread. */
+struct reconciler_stats {
+    struct histogram *steps; /* how long each took; lives as long as the reconciler */
+    uint64_t step_failures;
+    size_t waiting, due; /* keys in the queue; those of them whose time has come */
+};
+void reconciler_get_stats(struct reconciler *reconciler, struct reconciler_stats *ret_stats);
 
 /* With RECONCILER_STEPPED: one step of the key that is due first, in this thread; false when none is due now. */
 bool reconciler_step(struct reconciler *reconciler);

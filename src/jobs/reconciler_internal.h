@@ -1,6 +1,7 @@
 /* reconciler_internal: what the reconciler's files share. A step is one look at one key: it has an arena of its own, reads the row and what
  * is known of the world, does one thing and says when to look again. Steps of different keys run at the same time, of one key never. */
 #pragma once
+#include "base/histogram.h"
 #include "base/mutex.h"
 #include "jobs/decide.h"
 #include "jobs/feed.h"
@@ -22,6 +23,8 @@ struct reconciler {
     struct logship *logship;
     struct feeds *feeds;
     struct instant started_at;
+    struct histogram steps; /* how long they took */
+    _Atomic uint64_t step_failures;
     pthread_t workers[WORKER_COUNT];
     size_t worker_count;
 };

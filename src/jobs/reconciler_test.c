@@ -57,6 +57,9 @@ struct k8s_client {
     bool hanging;    /* nothing answers, for long */
     const char *log; /* what a container's log holds */
     bool log_missing;
+    bool deny_deletes;
+    const char *trouble; /* to be told by the watch */
+    bool trouble_told;
 };
 
 struct k8s_watch {
@@ -169,6 +172,10 @@ struct err *k8s_delete(struct k8s_client *c, struct arena *arena, struct slice p
     pthread_mutex_lock(&c->lock);
     bool none = call_begin(c);
     struct object *o = object_at(c, path, false);
+    if (c->deny_deletes) {
+        pthread_mutex_unlock(&c->lock);
+        return err_code(ERR_DENIED, "Forbidden", "pods is forbidden");
+    }
     if (!none && o && o->text) {
         if (is_pod(o))
             tell(c, K8S_GONE, o->text);
@@ -234,7 +241,15 @@ static void *watch_main(void *arg)
     w->told = c->event_count;
     watch_list(w);
     while (!w->stop) {
-        if (c->list_again) {
+        if (c->trouble) {
+            struct err *e = err_new(ERR_UNAVAILABLE, "%s", c->trouble);
+            c->trouble = NULL;
+            pthread_mutex_unlock(&c->lock);
+            w->fn(w->ctx, K8S_TROUBLE, NULL, e);
+            err_free(e);
+            pthread_mutex_lock(&c->lock);
+            c->trouble_told = true;
+        } else if (c->list_again) {
             c->list_again = false;
             watch_list(w);
         } else if (w->told < c->event_count) {
@@ -281,6 +296,7 @@ static char endpoint[64];
 static bool sinks_away, connect_fails; /* guarded by kube->lock */
 static int max_concurrent; /* of virtual clusters that are added */
 static int max_attempts;   /* of runs that are added */
+static bool cluster_gone, cluster_replaced; /* guarded by kube->lock */
 static bool one_machine;
 static _Atomic int64_t clock_ahead_ms; /* of the reconciler's clock */
 
@@ -331,13 +347,13 @@ static void serve_sinks(struct http_request *request, void *ctx)
 static struct err *connect_to(void *ctx, struct slice cluster, struct reconciler_cluster *ret_cluster)
 {
     pthread_mutex_lock(&kube->lock);
-    bool fails = connect_fails;
+    bool fails = connect_fails, gone = cluster_gone, replaced = cluster_replaced;
     pthread_mutex_unlock(&kube->lock);
     if (fails)
         return err_new(ERR_UNAVAILABLE, "no way to the cluster");
-    if (slice_eq(cluster, S("none")))
+    if (gone || slice_eq(cluster, S("none")))
         return err_new(ERR_NOT_FOUND, "no cluster none");
-    *ret_cluster = (struct reconciler_cluster){.client = slice_eq(cluster, S("other")) ? other : kube,
+    *ret_cluster = (struct reconciler_cluster){.client = replaced || slice_eq(cluster, S("other")) ? other : kube,
                                                .driver_master = S("https://127.16.0.1:6443"),
                                                .one_machine = one_machine};
     return NULL;
@@ -378,7 +394,7 @@ static int setup(void **state)
     arena = arena_new();
     kube = kube_new();
     other = kube_new();
-    sinks_away = connect_fails = one_machine = false;
+    sinks_away = connect_fails = one_machine = cluster_gone = cluster_replaced = false;
     max_concurrent = max_attempts = 0;
     clock_ahead_ms = 0;
     snprintf(dir, sizeof(dir), "/tmp/reconciler_test.XXXXXX");
@@ -999,7 +1015,7 @@ static void test_drivers_leave_room_for_an_executor_and_older_runs_go_first(void
 {
     one_machine = true;
     start();
-    add_node("6Gi"); /* two drivers with an executor each: 2866 MiB, with the overhead of Python */
+    add_node("8Gi"); /* two drivers with an executor each: 2866 MiB, with the overhead of Python */
     add_cluster("vc", "local");
     add_cluster("vd", "local");
     add_run("q0", "vc", NULL);
@@ -1007,8 +1023,8 @@ static void test_drivers_leave_room_for_an_executor_and_older_runs_go_first(void
     add_run("q1", "vc", NULL);
     wait_state("q1", "SUBMITTED");
     add_run("q2", "vc", NULL);
-    wait_details("q2", "Queued: the driver and one executor need 2866 MiB of memory and 2 CPUs; job runs under way hold 5732 MiB and 4 of the machine's 6144 MiB and 64.");
-    add_run("q3", "vd", "{\"applicationConfiguration\":[{\"classification\":\"spark-defaults\",\"properties\":{\"spark.executor.instances\":\"0\",\"spark.driver.memory\":\"1m\"}}]}");
+    wait_details("q2", "Queued: the driver and one executor need 2866 MiB of memory and 2 CPUs; job runs under way hold 5732 MiB and 4 of the machine's 8192 MiB and 64.");
+    add_run("q3", "vd", "{\"applicationConfiguration\":[{\"classification\":\"spark-defaults\",\"properties\":{\"spark.driver.memory\":\"1m\"}}]}");
     wait_details("q3", "Queued: earlier job runs of other virtual clusters wait for room on the machine."); /* though it is small */
     cancel("q2");
     wait_state("q2", "CANCELLED");
@@ -1189,6 +1205,132 @@ static void test_cancel_at_any_moment_of_a_retry_starts_nothing_more(void **stat
     start();
 }
 
+/* ---- clusters that go ---- */
+
+static void tell_trouble(const char *words)
+{
+    pthread_mutex_lock(&kube->lock);
+    kube->trouble = words;
+    pthread_cond_broadcast(&kube->changed);
+    pthread_mutex_unlock(&kube->lock);
+}
+
+static void wait_trouble_told(void)
+{
+    bool told = false;
+    for (int64_t until = monotonic_ms() + DEADLINE_MS; !told; wait_a_little()) {
+        pthread_mutex_lock(&kube->lock);
+        told = kube->trouble_told;
+        pthread_mutex_unlock(&kube->lock);
+        assert_true(monotonic_ms() < until);
+    }
+}
+
+static void test_runs_of_a_cluster_that_is_lost_end_with_the_cause(void **state)
+{
+    max_attempts = 3;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    wait_pod(DRIVER_OF("r1"), true);
+    set_status(DRIVER_OF("r1"), RUNNING);
+    wait_state("r1", "RUNNING");
+    add_run("r2", "vc", NULL);
+    wait_pod(DRIVER_OF("r2"), true);
+    set_status(DRIVER_OF("r2"), RUNNING);
+    wait_state("r2", "RUNNING");
+    tell_trouble("connection refused");
+    wait_trouble_told();
+    advance(29 * 60 * 1000);
+    assert_true(slice_eq(get("r1").state, S("RUNNING")));
+    cancel("r2");
+    wait_state("r2", "CANCELLED");
+    assert_true(slice_starts_with(get("r2").state_details, S("JobRun CANCELLED. Cluster local is currently not reachable")));
+    assert_false(get("r1").outcome.ptr);
+    advance(2 * 60 * 1000);
+    for (int64_t until = monotonic_ms() + DEADLINE_MS; !get("r1").outcome.ptr; wait_a_little()) {
+        reconciler_nudge(reconciler, S("r1"));
+        assert_true(monotonic_ms() < until);
+    }
+    advance(40 * 1000); /* what the executors have */
+    wait_state("r1", "FAILED");
+    assert_true(slice_eq(get("r1").failure_reason, S("CLUSTER_UNAVAILABLE")));
+    assert_true(slice_starts_with(get("r1").state_details, S("Trouble monitoring your JobRun. Cluster local is currently not reachable: connection refused.")));
+}
+
+static void expect_virtual_cluster(const char *id, const char *state)
+{
+    struct virtual_cluster row = {0};
+    for (int64_t until = monotonic_ms() + DEADLINE_MS; !slice_eq(row.state, slice_from_cstr(state)); wait_a_little()) {
+        assert_true(monotonic_ms() < until);
+        assert_null(store_virtual_cluster_get(store, arena, slice_from_cstr(id), &row));
+    }
+}
+
+static void set_deny_deletes(bool deny)
+{
+    pthread_mutex_lock(&kube->lock);
+    kube->deny_deletes = deny;
+    pthread_mutex_unlock(&kube->lock);
+}
+
+static void test_a_virtual_cluster_that_may_not_be_emptied_is_arrested_and_may_be_deleted_again(void **state)
+{
+    bool changed;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    wait_state("r1", "SUBMITTED");
+    set_deny_deletes(true);
+    assert_null(store_virtual_cluster_move(store, S("vc"), S("RUNNING"), S("TERMINATING"), &changed));
+    reconciler_nudge_virtual_cluster(reconciler, S("vc"));
+    expect_virtual_cluster("vc", "ARRESTED");
+    assert_true(slice_eq(get("r1").state, S("CANCEL_PENDING")));
+    set_deny_deletes(false);
+    assert_null(store_virtual_cluster_move(store, S("vc"), S("ARRESTED"), S("TERMINATING"), &changed));
+    reconciler_nudge_virtual_cluster(reconciler, S("vc"));
+    expect_virtual_cluster("vc", "TERMINATED");
+    assert_true(slice_eq(get("r1").state, S("CANCELLED")));
+}
+
+static void test_a_virtual_cluster_whose_cluster_is_gone_ends_too(void **state)
+{
+    bool changed;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    wait_state("r1", "SUBMITTED");
+    stop();
+    pthread_mutex_lock(&kube->lock);
+    cluster_gone = true;
+    pthread_mutex_unlock(&kube->lock);
+    start();
+    assert_null(store_virtual_cluster_move(store, S("vc"), S("RUNNING"), S("TERMINATING"), &changed));
+    reconciler_nudge_virtual_cluster(reconciler, S("vc"));
+    expect_virtual_cluster("vc", "TERMINATED");
+    wait_reaped("r1");
+}
+
+static void test_another_cluster_under_the_name_takes_its_place(void **state)
+{
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    wait_state("r1", "SUBMITTED");
+    pthread_mutex_lock(&kube->lock);
+    cluster_replaced = true;
+    pthread_mutex_unlock(&kube->lock);
+    tell_trouble("certificate signed by unknown authority");
+    for (int64_t until = monotonic_ms() + DEADLINE_MS; !slice_eq(get("r1").state, S("FAILED")); wait_a_little()) {
+        reconciler_nudge(reconciler, S("r1"));
+        assert_true(monotonic_ms() < until);
+    }
+    assert_true(slice_starts_with(get("r1").state_details, S("The driver pod was deleted before it ended.")));
+    add_run("r2", "vc", NULL);
+    wait_state("r2", "SUBMITTED");
+    assert_true(pod_there(other, DRIVER_OF("r2")));
+}
+
 static void test_a_driver_that_does_not_start_in_time_is_not_tried_again(void **state)
 {
     max_attempts = 3;
@@ -1251,6 +1393,10 @@ int main(void)
         TEST(test_a_daemon_that_dies_at_any_call_starts_no_attempt_twice_and_skips_none),
         TEST(test_cancel_at_any_moment_of_a_retry_starts_nothing_more),
         TEST(test_a_driver_that_does_not_start_in_time_is_not_tried_again),
+        TEST(test_runs_of_a_cluster_that_is_lost_end_with_the_cause),
+        TEST(test_a_virtual_cluster_that_may_not_be_emptied_is_arrested_and_may_be_deleted_again),
+        TEST(test_a_virtual_cluster_whose_cluster_is_gone_ends_too),
+        TEST(test_another_cluster_under_the_name_takes_its_place),
         TEST(test_pods_of_unknown_runs_are_left_alone),
     };
     return cmocka_run_group_tests_name("reconciler", tests, NULL, NULL);

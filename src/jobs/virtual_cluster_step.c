@@ -25,7 +25,7 @@ static struct err *is_refused(struct step *s, struct slice cluster, bool *ret_re
 {
     struct feed *feed;
     struct err *e = feed_get(s->reconciler->feeds, s->arena, cluster, &feed);
-    *ret_refused = !e && feed_is_denied(feed);
+    *ret_refused = !e && feed_confirm_denied(feed);
     if (e && e->kind != ERR_NOT_FOUND)
         return e;
     err_free(e);
@@ -50,10 +50,10 @@ struct err *step_virtual_cluster(struct step *s, struct slice id)
     TRY(store_job_run_list_live(r->options.store, s->arena, id, &live, &count));
     if (!count)
         return store_virtual_cluster_move(r->options.store, id, S("TERMINATING"), S("TERMINATED"), &changed);
-    TRY(cancel_all(s, live, count));
     TRY(is_refused(s, row.cluster, &refused));
     if (refused)
         return store_virtual_cluster_move(r->options.store, id, S("TERMINATING"), S("ARRESTED"), &changed);
+    TRY(cancel_all(s, live, count));
     s->again_ms = reconciler_monotonic_ms(r) + POLL_MS;
     return NULL;
 }

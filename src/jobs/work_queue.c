@@ -185,6 +185,17 @@ bool work_queue_next_due(struct work_queue *q, int64_t *ret_due_ms)
     return waits;
 }
 
+void work_queue_count(struct work_queue *q, int64_t now_ms, size_t *ret_waiting, size_t *ret_due)
+{
+    size_t due = 0;
+    mutex_lock(&q->lock);
+    for (size_t i = 0; i < q->count; i++)
+        due += q->heap[i]->due_ms <= now_ms;
+    *ret_waiting = q->count;
+    mutex_unlock(&q->lock);
+    *ret_due = due;
+}
+
 void work_queue_done(struct work_queue *q, struct slice key, int64_t again_ms)
 {
     mutex_lock(&q->lock);

@@ -15,6 +15,8 @@ bool work_queue_take(struct work_queue *queue, struct slice *ret_key);
 bool work_queue_poll(struct work_queue *queue, int64_t now_ms, struct slice *ret_key);
 /* When the first key that waits is due; false: none waits. */
 bool work_queue_next_due(struct work_queue *queue, int64_t *ret_due_ms);
+/* Keys that wait, and how many of them are due at this time. */
+void work_queue_count(struct work_queue *queue, int64_t now_ms, size_t *ret_waiting, size_t *ret_due);
 /* again_ms: look again then (monotonic); 0: only when it is added again. */
 void work_queue_done(struct work_queue *queue, struct slice key, int64_t again_ms);
 void work_queue_stop(struct work_queue *queue); /* wakes all takers */

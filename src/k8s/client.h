@@ -35,8 +35,8 @@ struct err *k8s_delete(struct k8s_client *client, struct arena *arena, struct sl
 
 /* List-then-watch in a thread of its own. Events are level-triggered observations: after (re)listing, every object is told as
  * K8S_PRESENT and then K8S_SYNCED comes with a NULL object; an object that vanished meanwhile is told as K8S_GONE. On 410 it lists
- * again; errors are retried with back-off from 100 ms to 10 s and told as K8S_TROUBLE (message in e, borrowed): it lists again after one,
- * so that K8S_SYNCED tells its end. */
+ * again; errors are retried with back-off from 100 ms to 10 s and told as K8S_TROUBLE (message in e, borrowed);
+ * K8S_SYNCED tells that it is over. */
 enum k8s_watch_event { K8S_PRESENT, K8S_GONE, K8S_SYNCED, K8S_TROUBLE };
 typedef void (*k8s_watch_fn)(void *ctx, enum k8s_watch_event event, const struct json *object, const struct err *e);
 struct k8s_watch;

@@ -45,6 +45,7 @@ struct k8s_watch {
     unsigned round;
     char *version; /* resourceVersion to go on from */
     bool relist;
+    bool troubled; /* K8S_TROUBLE was told and K8S_SYNCED was not, since */
     bool heard;          /* something arrived in this watch */
     struct strbuf frame; /* an event's bytes so far */
     struct arena *arena; /* of one event */
@@ -207,12 +208,19 @@ static struct err *watch_list(struct k8s_watch *watch)
     arena_reset(watch->arena);
     tell_vanished(watch);
     watch->fn(watch->ctx, K8S_SYNCED, NULL, NULL);
-    watch->relist = false;
+    watch->relist = watch->troubled = false;
     watch->backoff_ms = BACKOFF_MIN_MS;
     return NULL;
 }
 
 /* ---- watch ---- */
+
+static void watch_over_trouble(struct k8s_watch *watch)
+{
+    if (watch->troubled)
+        watch->fn(watch->ctx, K8S_SYNCED, NULL, NULL);
+    watch->troubled = false;
+}
 
 static struct err *watch_take_event(struct k8s_watch *watch, struct slice text)
 {
@@ -236,6 +244,7 @@ static struct err *watch_take_event(struct k8s_watch *watch, struct slice text)
         tell_present(watch, object);
     else if (slice_eq(type, S("DELETED")))
         tell_gone(watch, object);
+    watch_over_trouble(watch);
     return NULL; /* BOOKMARK: the version was all */
 }
 
@@ -314,13 +323,16 @@ static void *watch_main(void *arg)
     struct k8s_watch *watch = arg;
     while (!watch_stopping(watch)) {
         struct err *e = watch->relist ? watch_list(watch) : watch_follow(watch);
-        if (!e)
+        if (!e) {
+            watch_over_trouble(watch);
             continue;
+        }
         bool expected = e->status == 410; /* history is gone: normal after a long silence */
         if (!watch_stopping(watch)) {
             if (!expected) {
+                watch->relist = watch->relist || watch->troubled; /* a watch may say nothing for long; the answer to a list tells that it is over */
+                watch->troubled = true;
                 watch->fn(watch->ctx, K8S_TROUBLE, NULL, e);
-                watch->relist = true; /* a watch may say nothing for long: only a list tells that it is over */
             }
             watch_back_off(watch);
         }

@@ -44,6 +44,8 @@ struct fake {
     const char *minor;
     size_t break_after; /* the connection breaks after so many bytes, once */
     int log_reads;
+    bool hangs; /* a follow never ends */
+    struct logship_options options; /* what differs from the usual */
     /* the sinks */
     struct stored objects[16], streams[16];
     size_t object_count, stream_count;
@@ -103,7 +105,7 @@ static void answer_log(struct fake *f, struct http_request *request)
         struct slice piece = slice_dup(request->arena, slice_sub(strbuf_slice(text), sent, to - sent));
         if (breaks)
             f->break_after = 0;
-        bool ended = f->log_ended || !follow;
+        bool ended = (f->log_ended && !f->hangs) || !follow;
         pthread_mutex_unlock(&f->lock);
         if (piece.len)
             e = http_respond_write(request, piece);
@@ -113,7 +115,7 @@ static void answer_log(struct fake *f, struct http_request *request)
         pthread_mutex_lock(&f->lock);
         if (sent == text->len && ended)
             break;
-        bool ends_now = f->log_ended || !follow; /* said while the lock was given away: nobody says it twice */
+        bool ends_now = (f->log_ended && !f->hangs) || !follow; /* said while the lock was given away: nobody says it twice */
         if (sent == text->len && !ends_now && !f->stopping)
             pthread_cond_wait(&f->cond, &f->lock);
     }
@@ -261,6 +263,9 @@ static void ship_start(struct fake *f)
     struct err *e = logship_start(&(struct logship_options){.spool_dir = slice_from_cstr(f->dir),
                                                             .endpoint = slice_from_cstr(f->endpoint),
                                                             .region = S("us-east-1"),
+                                                            .quiet_ms = f->options.quiet_ms,
+                                                            .run_max_bytes = f->options.run_max_bytes,
+                                                            .total_max_bytes = f->options.total_max_bytes,
                                                             .changed = changed,
                                                             .changed_ctx = f},
                                   &f->ship);
@@ -554,6 +559,67 @@ static void test_the_check_writes_metadata_or_says_what_is_denied(void **state)
     fake_end(&f);
 }
 
+static void test_a_follow_that_hangs_after_the_containers_end_is_read_anew(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    f.hangs = true;
+    f.options.quiet_ms = 200;
+    fake_say(&f, &f.out, T1 "hello\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, false, OUT_STREAM, "1795295400000 hello\n");
+    pthread_mutex_lock(&f.lock);
+    strbuf_append_cstr(&f.out, T2 "last words\n"); /* the connection does not bring them: nobody is woken */
+    pthread_mutex_unlock(&f.lock);
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "hello\nlast words\n");
+    fake_end(&f);
+}
+
+static void test_a_spool_has_limits_and_the_state_says_when_they_were_met(void **state)
+{
+    for (int all = 0; all < 2; all++) {
+        struct fake f;
+        struct slice trouble = S("");
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        fake_start(&f);
+        if (all)
+            f.options.total_max_bytes = 60;
+        else
+            f.options.run_max_bytes = 60;
+        fake_say(&f, &f.out, T1 "hello\n");
+        ship_start(&f);
+        tell(&f, LOGSHIP_CONTAINER_STARTED);
+        expect_text(&f, true, OUT_GZ, "hello\n");
+        fake_say(&f, &f.out, T2 "more than there is room for\n");
+        end_log(&f);
+        logship_finish(f.ship, S(RUN));
+        expect_whole(&f);
+        expect_text(&f, true, OUT_GZ, "hello\n");
+        assert_int_equal(logship_state(f.ship, arena, S(RUN), &trouble), LOGSHIP_WHOLE);
+        assert_true(slice_starts_with(trouble, S("the logs of the run were cut")));
+        fake_end(&f);
+    }
+}
+
+static void test_a_run_without_logs_leaves_no_directory(void **state)
+{
+    struct fake f;
+    char path[128];
+    fake_start(&f);
+    ship_start(&f);
+    snprintf(path, sizeof(path), "%s/" RUN, f.dir);
+    assert_false(path_exists(path));
+    logship_control_line(f.ship, S(RUN), S("stdout"), S("hello"));
+    assert_true(path_exists(path));
+    logship_close(f.ship, S(RUN));
+    assert_false(path_exists(path));
+    fake_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -564,6 +630,9 @@ int main(void)
         cmocka_unit_test(test_a_pod_that_is_gone_leaves_what_was_read),
         cmocka_unit_test(test_a_server_that_cannot_split_streams_gives_all_as_stdout),
         cmocka_unit_test(test_a_busy_sink_is_tried_again),
+        cmocka_unit_test(test_a_follow_that_hangs_after_the_containers_end_is_read_anew),
+        cmocka_unit_test(test_a_spool_has_limits_and_the_state_says_when_they_were_met),
+        cmocka_unit_test(test_a_run_without_logs_leaves_no_directory),
         cmocka_unit_test(test_control_lines_have_a_place_of_their_own),
         cmocka_unit_test(test_the_check_writes_metadata_or_says_what_is_denied),
     };

@@ -24,6 +24,9 @@ for word in "$@"; do
     sleep=*) sleep "${word#sleep=}" & wait $! ;;
     exit=*) exit "${word#exit=}" ;;
     stubborn) trap '' TERM ;;
+    until=*) attempt=$(cat /proc/sys/kernel/hostname); attempt=${attempt##*-} # those before fail
+        [ "$attempt" = driver ] && attempt=1
+        [ "$attempt" -ge "${word#until=}" ] || { echo "ValueError: attempt $attempt" >&2; exit 1; } ;;
     uid) id -u ;;
     env) env ;;
     esac

@@ -39,7 +39,7 @@ def test_a_virtual_cluster_lives_and_ends(ember, emr):
     view = emr.describe_virtual_cluster(id=made["id"])["virtualCluster"]
     view.pop("createdAt")
     assert view == {"id": made["id"], "name": "life", "arn": made["arn"], "state": "RUNNING", "containerProvider": provider("life"),
-                    "tags": {"k": "v"}}
+                    "tags": {"k": "v"}, "schedulerStatus": {"currentInQueueJobRuns": 0, "currentConcurrentJobRuns": 0}}
     assert error_of(emr.create_virtual_cluster, name="again", containerProvider=provider("life")) == (
         400, "ValidationException", "A virtual cluster already exists in the given namespace")
     assert emr.delete_virtual_cluster(id=made["id"])["id"] == made["id"]
@@ -51,6 +51,27 @@ def test_a_virtual_cluster_lives_and_ends(ember, emr):
     assert emr.create_virtual_cluster(name="again", containerProvider=provider("life"))["id"] != made["id"]
 
 
+def test_limits_of_a_virtual_cluster_are_given_replaced_kept_and_cleared(ember, emr):
+    ember.namespace("limits")
+    given = {"maxConcurrentJobRuns": 2, "maxInQueueJobRuns": 5}
+    cluster = emr.create_virtual_cluster(name="limits", containerProvider=provider("limits"), schedulerConfiguration=given)["id"]
+    assert emr.describe_virtual_cluster(id=cluster)["virtualCluster"]["schedulerConfiguration"] == given
+    token = str(uuid.uuid4())
+    updated = emr.update_virtual_cluster(id=cluster, schedulerConfiguration={"maxConcurrentJobRuns": 7}, clientToken=token)["virtualCluster"]
+    assert updated["id"] == cluster and updated["schedulerConfiguration"] == {"maxConcurrentJobRuns": 7} # replaced as a whole
+    assert emr.update_virtual_cluster(id=cluster)["virtualCluster"]["schedulerConfiguration"] == {"maxConcurrentJobRuns": 7}
+    assert "schedulerConfiguration" not in emr.update_virtual_cluster(id=cluster, schedulerConfiguration={})["virtualCluster"]
+    again = emr.update_virtual_cluster(id=cluster, schedulerConfiguration={"maxConcurrentJobRuns": 7}, clientToken=token)["virtualCluster"]
+    assert "schedulerConfiguration" not in again # a token that was used: nothing happens
+    assert error_of(emr.update_virtual_cluster, id=cluster, schedulerConfiguration={}, clientToken=token)[:2] == (400, "ValidationException")
+    status, code, text = error_of(emr.update_virtual_cluster, id=cluster, schedulerConfiguration={"maxInQueueJobRuns": 1001})
+    assert (status, code) == (400, "ValidationException") and "schedulerConfiguration.maxInQueueJobRuns" in text
+    assert error_of(emr.update_virtual_cluster, id="0" * 25, schedulerConfiguration={})[:2] == (400, "ResourceNotFoundException")
+    emr.delete_virtual_cluster(id=cluster)
+    status, code, text = error_of(emr.update_virtual_cluster, id=cluster, schedulerConfiguration={})
+    assert (status, code) == (400, "ValidationException") and "is not valid to update." in text
+
+
 def test_tags_are_an_empty_map_when_there_are_none(emr, cluster):
     assert emr.describe_virtual_cluster(id=cluster)["virtualCluster"]["tags"] == {}
 
@@ -60,8 +81,8 @@ def test_tags_are_an_empty_map_when_there_are_none(emr, cluster):
     ({"name": "n", "containerProvider": provider("nowhere")}, "ValidationException", "Namespace nowhere does not exist in cluster local."),
     ({"name": "n", "containerProvider": provider("default", "elsewhere")}, "ResourceNotFoundException", "Cluster elsewhere does not exist."),
     ({"name": "n", "containerProvider": provider("default"), "tags": {"aws:x": "y"}}, "ValidationException", "aws: prefixed"),
-    ({"name": "n", "containerProvider": provider("default"), "schedulerConfiguration": {"maxConcurrentJobRuns": 2}}, "ValidationException",
-     "schedulerConfiguration"),
+    ({"name": "n", "containerProvider": provider("default"), "schedulerConfiguration": {"maxConcurrentJobRuns": 1001}}, "ValidationException",
+     "schedulerConfiguration.maxConcurrentJobRuns"),
     ({"name": "n", "containerProvider": provider("default"), "securityConfigurationId": "abc"}, "ResourceNotFoundException",
      "Security configuration abc doesn't exist."),
 ])
@@ -163,7 +184,7 @@ REFUSALS = [
     ("sql without file", {"jobDriver": {"sparkSqlJobDriver": {}}}, "ValidationException", "jobDriver.sparkSqlJobDriver.entryPoint"),
     ("log uri", {"configurationOverrides": S3_OF("http://b/")}, "ValidationException",
      "configurationOverrides.monitoringConfiguration.s3MonitoringConfiguration.logUri"),
-    ("retries", {"retryPolicyConfiguration": {"maxAttempts": 3}}, "ValidationException",
+    ("retries", {"retryPolicyConfiguration": {"maxAttempts": 0}}, "ValidationException",
      "Retry policy configuration's parameter value of maxAttempts is invalid"),
     ("template", {"jobTemplateId": "abc"}, "ValidationException", "leave them out beside jobTemplateId"),
     ("too many tags", {"tags": {"k%d" % i: "v" for i in range(51)}}, "ValidationException", "less than or equal to 50"),
