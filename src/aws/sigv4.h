@@ -121,7 +121,9 @@ struct aws_headers aws_sign_request(struct arena *arena, const struct sigv4_requ
 enum sigv4_path { SIGV4_PATH_S3, SIGV4_PATH_AS_SENT, SIGV4_PATH_NORMALISED, SIGV4_PATH_TWICE };
 struct slice sigv4_canonical_path(struct arena *arena, struct slice path, enum sigv4_path how);
 struct slice sigv4_canonical_query(struct arena *arena, struct slice query);
-struct slice sigv4_canonical_request(struct arena *arena, const struct aws_request *request,
+/* Values of signed headers: runs of blanks are one; tabs are blanks to botocore and AWS's SDK for JavaScript, not to the one for Go. */
+enum sigv4_tabs { SIGV4_TABS_ARE_BLANKS, SIGV4_TABS_KEPT };
+struct slice sigv4_canonical_request(struct arena *arena, const struct aws_request *request, enum sigv4_tabs tabs,
                                      struct slice canonical_path, struct slice signed_headers,
                                      struct slice payload_hash);
 void sigv4_signing_key(struct slice secret, struct slice date, struct slice region, struct slice service,

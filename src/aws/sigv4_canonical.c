@@ -79,19 +79,24 @@ struct slice sigv4_canonical_query(struct arena *arena, struct slice query)
     return strbuf_slice(&out);
 }
 
+static bool is_blank(char c, enum sigv4_tabs tabs)
+{
+    return c == ' ' || (c == '\t' && tabs == SIGV4_TABS_ARE_BLANKS);
+}
+
 /* Trimmed, inner runs of blanks as one. */
-static void append_folded(struct strbuf *out, struct slice value)
+static void append_folded(struct strbuf *out, struct slice value, enum sigv4_tabs tabs)
 {
     value = slice_trim(value);
     for (size_t i = 0; i < value.len; i++) {
-        bool blank = value.ptr[i] == ' ' || value.ptr[i] == '\t';
-        if (blank && (value.ptr[i - 1] == ' ' || value.ptr[i - 1] == '\t'))
+        bool blank = is_blank(value.ptr[i], tabs);
+        if (blank && is_blank(value.ptr[i - 1], tabs))
             continue;
         strbuf_append_char(out, blank ? ' ' : value.ptr[i]);
     }
 }
 
-static void append_header(struct arena *arena, struct strbuf *out, struct aws_headers headers, struct slice name)
+static void append_header(struct arena *arena, struct strbuf *out, struct aws_headers headers, struct slice name, enum sigv4_tabs tabs)
 {
     bool first = true;
     strbuf_append(out, slice_lower(arena, name));
@@ -102,12 +107,12 @@ static void append_header(struct arena *arena, struct strbuf *out, struct aws_he
         if (!first)
             strbuf_append_char(out, ',');
         first = false;
-        append_folded(out, headers.items[i].value);
+        append_folded(out, headers.items[i].value, tabs);
     }
     strbuf_append_char(out, '\n');
 }
 
-struct slice sigv4_canonical_request(struct arena *arena, const struct aws_request *request,
+struct slice sigv4_canonical_request(struct arena *arena, const struct aws_request *request, enum sigv4_tabs tabs,
                                      struct slice canonical_path, struct slice signed_headers,
                                      struct slice payload_hash)
 {
@@ -119,7 +124,7 @@ struct slice sigv4_canonical_request(struct arena *arena, const struct aws_reque
     strbuf_append(&out, sigv4_canonical_query(arena, request->query));
     strbuf_append_char(&out, '\n');
     for (struct slice rest = signed_headers; rest.ptr;)
-        append_header(arena, &out, request->headers, slice_cut(&rest, ';'));
+        append_header(arena, &out, request->headers, slice_cut(&rest, ';'), tabs);
     strbuf_append_char(&out, '\n');
     strbuf_append(&out, signed_headers);
     strbuf_append_char(&out, '\n');

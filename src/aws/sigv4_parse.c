@@ -169,6 +169,14 @@ static struct sigv4_result parse_query(struct arena *arena, const struct aws_req
     return failed(SIGV4_OK, SLICE_NONE);
 }
 
+static bool has_two_authorizations(const struct aws_request *request)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < request->headers.count; i++)
+        count += slice_eq_nocase(request->headers.items[i].name, S("Authorization"));
+    return count > 1;
+}
+
 struct sigv4_result sigv4_parse(struct arena *arena, const struct aws_request *request, struct sigv4_auth *ret_auth)
 {
     struct sigv4_auth auth = {.expires_s = -1};
@@ -181,6 +189,9 @@ struct sigv4_result sigv4_parse(struct arena *arena, const struct aws_request *r
     else
         return failed(SIGV4_NO_CREDENTIALS, SLICE_NONE);
     *ret_auth = auth;
+    /* Two readers could take one each. */
+    if (result.check == SIGV4_OK && has_two_authorizations(request))
+        return failed(SIGV4_TWO_WAYS, S("The Authorization header must be given once."));
     if (result.check == SIGV4_OK && header.ptr && slice_eq(auth.service, S("s3")) &&
         (slice_find(request->query, S("X-Amz-Algorithm=")) >= 0 || slice_find(request->query, S("AWSAccessKeyId=")) >= 0))
         return failed(SIGV4_TWO_WAYS, SLICE_NONE);

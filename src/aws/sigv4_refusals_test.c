@@ -367,6 +367,34 @@ static void test_one_way_to_sign_at_a_time(void **state)
     assert_error(e, "InvalidArgument", 400);
 }
 
+static void test_two_authorization_headers_are_refused(void **state)
+{
+    static const struct aws_service *two[] = {&s3_service, &logs_service};
+    static const char *codes[] = {"InvalidArgument", "InvalidSignatureException"};
+    for (size_t i = 0; i < ARRAY_SIZE(two); i++) {
+        struct aws_request request = request_of(*state, two[i], &(struct spoil){0});
+        struct aws_header *headers = ARENA_ARRAY(*state, request.headers.count + 1, struct aws_header);
+        memcpy(headers, request.headers.items, request.headers.count * sizeof(*headers));
+        headers[request.headers.count] = (struct aws_header){S("authorization"), S("AWS4-HMAC-SHA256 x=y")};
+        request.headers = (struct aws_headers){headers, request.headers.count + 1};
+        struct sigv4_auth auth = {0};
+        struct sigv4_result result = sigv4_parse(*state, &request, &auth);
+        assert_int_equal(result.check, SIGV4_TWO_WAYS);
+        assert_error(sigv4_err(*state, two[i], &auth, result, REGION, (struct instant){NOW_MS}), codes[i], 400);
+    }
+}
+
+static void test_tabs_inside_a_value_are_blanks_or_kept(void **state)
+{
+    struct aws_header header = {S("x-amz-meta-a"), S(" a \t b\tc  d ")};
+    struct aws_request request = {.method = S("GET"), .path = S("/"), .headers = {&header, 1}};
+    static const char *expected[] = {"x-amz-meta-a:a b c d\n", "x-amz-meta-a:a \t b\tc d\n"};
+    for (int tabs = SIGV4_TABS_ARE_BLANKS; tabs <= SIGV4_TABS_KEPT; tabs++) {
+        struct slice text = sigv4_canonical_request(*state, &request, (enum sigv4_tabs)tabs, S("/"), S("x-amz-meta-a"), S("hash"));
+        assert_true(slice_find(text, slice_from_cstr(expected[tabs])) > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +403,8 @@ int main(void)
         TEST(test_payload_headers_of_s3),
         TEST(test_presigned_queries),
         TEST(test_one_way_to_sign_at_a_time),
+        TEST(test_two_authorization_headers_are_refused),
+        TEST(test_tabs_inside_a_value_are_blanks_or_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

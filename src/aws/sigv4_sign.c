@@ -48,7 +48,7 @@ struct aws_headers aws_sign_request(struct arena *arena, const struct sigv4_requ
     struct slice path = sigv4_canonical_path(arena, request->path, s3 ? SIGV4_PATH_S3 : SIGV4_PATH_NORMALISED);
     struct slice scope = slice_fmt(arena, "%.*s/%.*s/%.*s/aws4_request", SLICE_ARG(date), SLICE_ARG(request->region),
                                    SLICE_ARG(request->service));
-    struct slice canonical = sigv4_canonical_request(arena, &as_sent, path, strbuf_slice(&names), hash);
+    struct slice canonical = sigv4_canonical_request(arena, &as_sent, SIGV4_TABS_ARE_BLANKS, path, strbuf_slice(&names), hash);
     uint8_t key[32];
     char signature[64];
     sigv4_signing_key(credentials->secret, date, request->region, request->service, key);

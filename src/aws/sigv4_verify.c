@@ -155,15 +155,34 @@ static struct sigv4_result cover_payload(struct arena *arena, const struct sigv4
 }
 
 static bool matches(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request,
-                    enum sigv4_path how, struct slice *last_path, struct sigv4_chain *chain)
+                    enum sigv4_tabs tabs, enum sigv4_path how, struct slice *last_path, struct sigv4_chain *chain)
 {
     struct slice path = sigv4_canonical_path(arena, request->path, how);
     if (last_path->ptr && slice_eq(path, *last_path))
         return false;
     *last_path = path;
-    struct slice canonical = sigv4_canonical_request(arena, request, path, auth->signed_headers, chain->payload_hash);
+    struct slice canonical = sigv4_canonical_request(arena, request, tabs, path, auth->signed_headers, chain->payload_hash);
     sigv4_signature(arena, chain->key, auth->amz_date, auth->scope, canonical, chain->signature);
     return secret_equal(slice_of(chain->signature, 64), auth->signature);
+}
+
+/* The second form is what clients sign that do not do the first: Go does not normalise. */
+static bool matches_some_path(struct arena *arena, const struct sigv4_auth *auth, const struct aws_request *request,
+                              enum sigv4_tabs tabs, struct sigv4_chain *chain)
+{
+    struct slice last = SLICE_NONE;
+    return is_s3(auth) ? matches(arena, auth, request, tabs, SIGV4_PATH_S3, &last, chain) ||
+                             matches(arena, auth, request, tabs, SIGV4_PATH_AS_SENT, &last, chain)
+                       : matches(arena, auth, request, tabs, SIGV4_PATH_NORMALISED, &last, chain) ||
+                             matches(arena, auth, request, tabs, SIGV4_PATH_TWICE, &last, chain);
+}
+
+static bool has_signed_tab(const struct sigv4_auth *auth, const struct aws_request *request)
+{
+    for (size_t i = 0; i < request->headers.count; i++)
+        if (slice_find(request->headers.items[i].value, S("\t")) >= 0 && is_signed(auth, request->headers.items[i].name))
+            return true;
+    return false;
 }
 
 struct sigv4_result sigv4_check_signature(struct arena *arena, const struct sigv4_auth *auth,
@@ -185,12 +204,8 @@ struct sigv4_result sigv4_check_signature_with(struct arena *arena, struct sigv4
     bool known = sigv4_keys_find(keys, &name, secret, chain.key);
     if (!known)
         sigv4_signing_key(secret, auth->date, auth->region, auth->service, chain.key);
-    struct slice last = SLICE_NONE;
-    /* The second form is what clients sign that do not do the first: Go does not normalise. */
-    bool same = is_s3(auth) ? matches(arena, auth, request, SIGV4_PATH_S3, &last, &chain) ||
-                                  matches(arena, auth, request, SIGV4_PATH_AS_SENT, &last, &chain)
-                            : matches(arena, auth, request, SIGV4_PATH_NORMALISED, &last, &chain) ||
-                                  matches(arena, auth, request, SIGV4_PATH_TWICE, &last, &chain);
+    bool same = matches_some_path(arena, auth, request, SIGV4_TABS_ARE_BLANKS, &chain) ||
+                (has_signed_tab(auth, request) && matches_some_path(arena, auth, request, SIGV4_TABS_KEPT, &chain));
     if (same) {
         *ret_chain = chain;
         if (!known) /* only now: nobody without the secret can fill the cache */
