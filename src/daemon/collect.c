@@ -8,6 +8,7 @@
 #include "edge/metrics.h"
 #include "http/server.h"
 #include "jobs/job_run_state.h"
+#include "jobs/reconciler.h"
 #include "store/store.h"
 #include <dirent.h>
 #include <stddef.h>
@@ -135,6 +136,20 @@ static void collect_runs(const struct collect_sources *sources, struct strbuf *o
     metric_u64(out, "ember_job_runs_open", "", (uint64_t)runs.open);
 }
 
+static void collect_reconciler(const struct collect_sources *sources, struct strbuf *out)
+{
+    struct reconciler_stats stats;
+    reconciler_get_stats(sources->reconciler, &stats);
+    metric_head(out, "ember_reconcile_duration_seconds", "histogram", "How long each look at a job run or virtual cluster took.");
+    metric_histogram(out, "ember_reconcile_duration_seconds", "", stats.steps);
+    metric_head(out, "ember_reconcile_failures_total", "counter", "Looks that failed and are tried again.");
+    metric_u64(out, "ember_reconcile_failures_total", "", stats.step_failures);
+    metric_head(out, "ember_reconcile_queue_keys", "gauge", "Job runs and virtual clusters that will be looked at again.");
+    metric_u64(out, "ember_reconcile_queue_keys", "", stats.waiting);
+    metric_head(out, "ember_reconcile_queue_due_keys", "gauge", "Those whose time has come and that wait for a worker.");
+    metric_u64(out, "ember_reconcile_queue_due_keys", "", stats.due);
+}
+
 /* ---- base ---- */
 
 static void collect_database(struct strbuf *out)
@@ -240,6 +255,7 @@ void collect_metrics(const struct collect_sources *sources, struct strbuf *out)
 {
     collect_servers(sources, out);
     collect_runs(sources, out);
+    collect_reconciler(sources, out);
     collect_database(out);
     collect_logs(sources, out);
     collect_process(out);

@@ -4,12 +4,14 @@
 
 struct access_log;
 struct http_server;
+struct reconciler;
 struct store;
 struct strbuf;
 
 struct collect_sources {
     struct http_server *server, *internal_server; /* internal_server may be NULL */
     struct store *store;
+    struct reconciler *reconciler;
     struct access_log *access_log;
 };
 

@@ -16,6 +16,9 @@
 #include <unistd.h>
 
 #define QUEUE_MAX_BYTES ((size_t)4 << 20)
+/* Lines are gathered for so long, or until so many bytes wait: a wake-up and a write for each would cost as much as a small request. */
+#define GATHER_MS 20
+#define GATHER_MAX_BYTES ((size_t)256 << 10)
 #define PATH_TEXT_MAX 1024
 #define QUERY_TEXT_MAX 1024
 #define USER_AGENT_MAX 256
@@ -210,6 +213,9 @@ static void *writer_main(void *arg)
         mutex_lock(&log->lock);
         while (!log->queue.len && !log->stopping)
             mutex_wait(&log->changed, &log->lock);
+        int64_t deadline_ms = monotonic_ms() + GATHER_MS;
+        while (log->queue.len < GATHER_MAX_BYTES && !log->stopping && mutex_wait_until(&log->changed, &log->lock, deadline_ms))
+            ;
         struct strbuf batch = log->queue;
         log->queue = STRBUF_HEAP;
         bool last = log->stopping;
@@ -294,7 +300,7 @@ void access_log_write(struct access_log *log, const struct access_entry *entry)
         strbuf_append(&log->queue, line);
     else
         log->stats.dropped++;
-    if (fits && log->queue.len == line.len)
+    if (fits && (log->queue.len == line.len || (log->queue.len >= GATHER_MAX_BYTES && log->queue.len - line.len < GATHER_MAX_BYTES)))
         condition_signal(&log->changed);
     mutex_unlock(&log->lock);
 }

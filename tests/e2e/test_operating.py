@@ -239,6 +239,7 @@ def test_failures_commits_and_the_process_are_counted(ember):
     assert after[0] - before[0] == 1 and after[1] - before[1] == 1
     assert all(b > a for a, b in zip(before[2:], after[2:])), (before, after)
     assert value(ember, "ember_build_info") == 1
+    assert value(ember, "ember_reconcile_queue_due_keys") == 0 and value(ember, "ember_reconcile_failures_total") == 0
     assert 0 < value(ember, "process_open_fds") <= value(ember, "process_max_fds")
     assert value(ember, "process_resident_memory_bytes") > 1 << 20
     start = datetime.datetime.now().timestamp() - value(ember, "process_start_time_seconds")
