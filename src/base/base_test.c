@@ -109,6 +109,30 @@ static void test_known_digests_and_checksums(void **state)
     assert_true(crc32c_update(crc32c_update(0, data, 501), data + 501, 499) == crc32c_update(0, data, 1000));
 }
 
+/* Keys shorter than a block, as long, and longer; computed with Python's hmac. */
+static void test_known_hmacs(void **state)
+{
+    static const struct {
+        size_t key_len; /* of 'k' */
+        const char *sha256, *sha1;
+    } rows[] = {
+        {0, "adf339eb4e16f103a2eb80b29853b6d0b2c36696b5ee5c7bff566353935dca68", "d6568161c19ef52499ade8d6e60add4b9fbb9f66"},
+        {3, "cd09ff486854115fc7fc040a1bd6c40f2fded8b80c44a3825b9ab5b8b14a9505", "1c0fa5b0ca9ae8ee4738a50831a8a52da2c32a8b"},
+        {64, "6507aeb80eeb997e4125a2e585eb1da31e6d59ea1c193ecb02406d64b6fe7c0d", "0398b6ac99ad1fceeb0cf5d8797c2f6eeaf4de07"},
+        {65, "406dd0b3d1ecec6532fde35d878245202e18480306a266a203513e605a33f916", "69d1fca7fcafd900fc16e03256a007a2ea32ebd2"},
+        {131, "0531c730a6d19f8e593d9cf3bf998b724a8c749e8a7fc9f40f8e10df67e4f108", "e956492e983c0f51fd79c6b33506f23eecea49dc"},
+    };
+    char key[131];
+    memset(key, 'k', sizeof(key));
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint8_t mac[SHA256_BYTES];
+        hmac_sha256(slice_of(key, rows[i].key_len), S("what is signed"), mac);
+        assert_slice(hex_encode(arena, slice_of((const char *)mac, SHA256_BYTES)), rows[i].sha256);
+        hmac_sha1(slice_of(key, rows[i].key_len), S("what is signed"), mac);
+        assert_slice(hex_encode(arena, slice_of((const char *)mac, 20)), rows[i].sha1);
+    }
+}
+
 static void test_times_survive_there_and_back(void **state)
 {
     static const struct {
@@ -316,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_only_well_formed_utf8_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_known_encodings, setup, teardown),
         cmocka_unit_test_setup_teardown(test_known_digests_and_checksums, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_known_hmacs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times_survive_there_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json_keeps_order_and_numbers_as_written, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json_that_is_not_strict_is_refused, setup, teardown),

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <zlib.h>
 
@@ -97,22 +97,45 @@ struct slice sha256_hex(struct arena *arena, struct slice data)
     return hex_encode(arena, slice_of((const char *)hash, SHA256_BYTES));
 }
 
-static void hmac(const EVP_MD *md, struct slice key, struct slice data, uint8_t *out)
+#define HMAC_BLOCK_BYTES 64 /* of SHA-1 and SHA-256 */
+
+static void pad_and_digest(struct digest *digest, const uint8_t block[HMAC_BLOCK_BYTES], uint8_t pad, struct slice data, uint8_t *out)
 {
-    unsigned len = 0;
-    if (key.len > 0x7fffffff ||
-        !HMAC(md, key.ptr ? key.ptr : "", (int)key.len, (const unsigned char *)(data.ptr ? data.ptr : ""), data.len, out, &len))
-        crypto_failed("HMAC");
+    uint8_t padded[HMAC_BLOCK_BYTES];
+    for (size_t i = 0; i < sizeof(padded); i++)
+        padded[i] = block[i] ^ pad;
+    digest_update(digest, padded, sizeof(padded));
+    digest_update(digest, data.ptr, data.len);
+    digest_final(digest, out);
+    secret_wipe(padded, sizeof(padded));
+}
+
+/* RFC 2104. OpenSSL's own HMAC() looks its algorithm up by name, under locks, at each call, which costs several times the two digests. */
+static void hmac(enum digest_kind kind, struct slice key, struct slice data, uint8_t *out)
+{
+    uint8_t block[HMAC_BLOCK_BYTES] = {0}, inner[DIGEST_MAX_BYTES];
+    struct digest *digest = digest_new(kind);
+    if (key.len > sizeof(block))
+        digest_once(kind, key, block);
+    else if (key.len)
+        memcpy(block, key.ptr, key.len);
+    pad_and_digest(digest, block, 0x36, data, inner);
+    if (EVP_DigestInit_ex(digest->ctx, md_of(kind), NULL) != 1)
+        crypto_failed("EVP_DigestInit_ex");
+    pad_and_digest(digest, block, 0x5c, slice_of((const char *)inner, digest_size(kind)), out);
+    digest_free(digest);
+    secret_wipe(block, sizeof(block));
+    secret_wipe(inner, sizeof(inner));
 }
 
 void hmac_sha256(struct slice key, struct slice data, uint8_t out[SHA256_BYTES])
 {
-    hmac(md_of(DIGEST_SHA256), key, data, out);
+    hmac(DIGEST_SHA256, key, data, out);
 }
 
 void hmac_sha1(struct slice key, struct slice data, uint8_t out[20])
 {
-    hmac(md_of(DIGEST_SHA1), key, data, out);
+    hmac(DIGEST_SHA1, key, data, out);
 }
 
 uint32_t crc32_update(uint32_t crc, const void *data, size_t len)
