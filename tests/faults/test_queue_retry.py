@@ -1,5 +1,5 @@
 """The queue of a virtual cluster, retried drivers, and cancels in both; also when emberd is killed at any step of them."""
-import concurrent.futures, contextlib, sqlite3, time, uuid
+import concurrent.futures, contextlib, sqlite3, subprocess, time, uuid
 
 import botocore.exceptions
 import pytest
@@ -209,7 +209,8 @@ def test_queue_retry_and_cancel_survive_a_kill(ember, moment, call, number):
             for run in story.runs.values():
                 story.insist(lambda: ember.wait_reaped(run) is None)
         finally:
-            story.killer.stop()
+            if story.killer:
+                story.killer.stop()
             if ember.process.poll() is not None:
                 revive(ember, story.killed)
     if story.killed:
