@@ -3,6 +3,7 @@ import contextlib, datetime, hashlib, hmac, http.client, json, signal, socket, s
 
 from common import ROOT, cpu_s, spread, threads_s, wait_for
 
+NO_LIMITS = ("--rate-limit", "off") # of emberd: what is measured is what a request costs
 MOTO = ROOT / ".deps/venv-bench/bin/moto_server"
 
 # The threads of emberd that answer requests, and the writers of its databases; ember.db's writes for the engine as well.
