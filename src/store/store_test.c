@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/strbuf.h"
 #include "store/access_key.h"
+#include "store/job_queue.h"
 #include "store/job_run.h"
 #include "store/virtual_cluster.h"
 #include <setjmp.h>
@@ -370,6 +371,163 @@ static void test_a_run_has_one_key_until_it_is_removed(void **state)
     assert_err(store_access_key_get(store, arena, first.access_key_id, &found), ERR_NOT_FOUND, NULL);
 }
 
+/* ---- queues ---- */
+
+static void must_add_bounded_cluster(const char *id, const char *namespace_, int concurrent, int in_queue)
+{
+    struct virtual_cluster row = cluster_row(id, namespace_);
+    struct slice ignored;
+    row.max_concurrent_job_runs = concurrent;
+    row.max_in_queue_job_runs = in_queue;
+    assert_null(store_virtual_cluster_insert(store, arena, &row, slice_fmt(arena, "arn/%s", id), SLICE_NONE, SLICE_NONE, &ignored));
+}
+
+static struct queue_look leave(const char *id, int64_t ask, int64_t room)
+{
+    struct queue_look look;
+    struct queue_wish wish = {.id = slice_from_cstr(id), .ask = {ask, ask ? 1 : 0}, .room = {room, room ? 1000 : 0}};
+    assert_null(store_job_queue_leave(store, &wish, (struct instant){.ms = 6000}, &look));
+    return look;
+}
+
+static void end_run(const char *id, const char *from)
+{
+    bool changed;
+    assert_null(store_job_run_change(store,
+                                     &(struct job_run_change){.id = slice_from_cstr(id), .from = slice_from_cstr(from), .to = S("FAILED"), .event = S("X"),
+                                                              .at = {.ms = 7000}, .finished_at = {.ms = 7000}},
+                                     &changed));
+    assert_true(changed);
+}
+
+static void test_runs_leave_a_queue_in_order_as_far_as_places_go(void **state)
+{
+    must_add_bounded_cluster("vc", "ns", 2, 0);
+    for (int i = 1; i <= 4; i++)
+        must_add_run(slice_fmt(arena, "r%d", i).ptr, "vc");
+    assert_int_equal(leave("r2", 0, 0).verdict, QUEUE_BEHIND);
+    assert_int_equal(leave("r1", 0, 0).verdict, QUEUE_FREE);
+    assert_int_equal(leave("r1", 0, 0).verdict, QUEUE_LEFT); /* once */
+    assert_int_equal(leave("r2", 0, 0).verdict, QUEUE_FREE);
+    struct queue_look full = leave("r3", 0, 0);
+    assert_int_equal(full.verdict, QUEUE_FULL);
+    assert_int_equal(full.under_way, 2);
+    assert_int_equal(full.max_concurrent, 2);
+    reopen();
+    assert_int_equal(leave("r3", 0, 0).verdict, QUEUE_FULL);
+    end_run("r1", "PENDING");
+    struct slice *heads;
+    size_t count;
+    assert_null(store_job_queue_heads(store, arena, &heads, &count));
+    assert_int_equal(count, 1);
+    assert_text(heads[0], "r3");
+    assert_int_equal(leave("r4", 0, 0).verdict, QUEUE_BEHIND);
+    assert_int_equal(leave("r3", 0, 0).verdict, QUEUE_FREE);
+    end_run("r4", "PENDING"); /* from the queue itself */
+    struct queue_counts counts;
+    assert_null(store_job_queue_counts(store, S("vc"), &counts));
+    assert_int_equal(counts.in_queue, 2);
+    assert_int_equal(counts.running, 0);
+}
+
+static void test_room_is_shared_and_goes_to_the_oldest_first(void **state)
+{
+    must_add_bounded_cluster("a", "a", 0, 0);
+    must_add_bounded_cluster("b", "b", 0, 0);
+    must_add_run("r1", "a");
+    must_add_run("r2", "a");
+    must_add_run("r3", "b");
+    assert_int_equal(leave("r1", 60, 100).verdict, QUEUE_FREE);
+    struct queue_look none = leave("r2", 60, 100);
+    assert_int_equal(none.verdict, QUEUE_NO_ROOM);
+    assert_int_equal(none.used.memory_bytes, 60);
+    assert_int_equal(leave("r3", 10, 100).verdict, QUEUE_ROOM_TAKEN); /* though it would fit */
+    end_run("r1", "PENDING");
+    assert_int_equal(leave("r3", 10, 100).verdict, QUEUE_ROOM_TAKEN);
+    assert_int_equal(leave("r2", 60, 100).verdict, QUEUE_FREE);
+    assert_int_equal(leave("r3", 10, 100).verdict, QUEUE_FREE);
+}
+
+static void test_a_queue_has_a_depth(void **state)
+{
+    must_add_bounded_cluster("vc", "ns", 1, 2);
+    must_add_run("r1", "vc");
+    must_add_run("r2", "vc");
+    struct job_run row = run_row("r3", "vc");
+    struct slice id;
+    struct err *e = store_job_run_insert(store, arena, &row, S("arn/r3"), SLICE_NONE, SLICE_NONE, &id);
+    assert_string_equal(e->message, "2 of 2 job runs are in the queue");
+    assert_err(e, ERR_LIMIT, "QueueFull");
+    assert_int_equal(leave("r1", 0, 0).verdict, QUEUE_FREE); /* still PENDING, so it counts */
+    assert_err(store_job_run_insert(store, arena, &row, S("arn/r3"), SLICE_NONE, SLICE_NONE, &id), ERR_LIMIT, "QueueFull");
+    struct virtual_cluster_limits limits = {.max_concurrent_job_runs = 1};
+    assert_null(store_virtual_cluster_update(store, arena, S("vc"), &limits, S("t"), S("h"), (struct instant){.ms = 1}));
+    assert_null(store_job_run_insert(store, arena, &row, S("arn/r3"), SLICE_NONE, SLICE_NONE, &id));
+    limits.max_in_queue_job_runs = 1;
+    assert_null(store_virtual_cluster_update(store, arena, S("vc"), &limits, S("t"), S("h"), (struct instant){.ms = 1})); /* the token was used */
+    must_add_run("r4", "vc");
+    assert_err(store_virtual_cluster_update(store, arena, S("none"), &limits, SLICE_NONE, SLICE_NONE, (struct instant){.ms = 1}), ERR_NOT_FOUND, NULL);
+}
+
+static void test_ids_are_the_order_of_commits_whatever_the_clock_says(void **state)
+{
+    must_add_cluster("vc", "ns");
+    static const char *const WISHES[] = {"0000000337okspsc913", "0000000337okspsc913", "00000002vhi7od3su5d", "000000037b4uegnu8q5", "0000000337p0p4se23o"};
+    struct slice last = S("");
+    for (size_t i = 0; i < ARRAY_SIZE(WISHES); i++) {
+        struct job_run row = run_row(WISHES[i], "vc");
+        struct tag tag = {S("k"), S("v")};
+        struct tags tags;
+        struct slice id;
+        row.tags = (struct tags){.items = &tag, .count = 1};
+        assert_null(store_job_run_insert(store, arena, &row, slice_fmt(arena, "arn/%s", WISHES[i]), SLICE_NONE, SLICE_NONE, &id));
+        assert_true(id.len == 19 && slice_cmp(id, last) > 0);
+        assert_null(store_tags_get(store, arena, slice_fmt(arena, "arn/%.*s", SLICE_ARG(id)), &tags)); /* its ARN goes with it */
+        assert_int_equal(tags.count, 1);
+        last = id;
+    }
+}
+
+static void test_an_attempt_begins_once(void **state)
+{
+    bool changed;
+    must_add_cluster("vc", "ns");
+    must_add_run("r", "vc");
+    assert_null(store_job_run_change(store, &(struct job_run_change){.id = S("r"), .from = S("PENDING"), .to = S("RUNNING"), .event = S("E"), .at = {.ms = 1},
+                                                                     .launch_started_at = {.ms = 1}, .driver_created_at = {.ms = 1}, .outcome = S("{}"), .outcome_at = {.ms = 2}},
+                                     &changed));
+    struct job_run_change again = {.id = S("r"), .from = S("RUNNING"), .attempt = 1, .to = S("RUNNING"), .event = S("RETRIED"), .state_details = S("d"), .at = {.ms = 9}};
+    assert_null(store_job_run_retry(store, &again, &changed));
+    assert_true(changed);
+    assert_null(store_job_run_retry(store, &again, &changed));
+    assert_false(changed);
+    struct job_run run;
+    assert_null(store_job_run_get(store, arena, S("r"), &run));
+    assert_int_equal(run.attempt, 2);
+    assert_int_equal(run.launch_started_at.ms, 9);
+    assert_int_equal(run.driver_created_at.ms, 0);
+    assert_true(!run.outcome.ptr && !run.outcome_at.ms);
+    assert_null(store_job_run_change(store, &(struct job_run_change){.id = S("r"), .from = S("RUNNING"), .attempt = 1, .at = {.ms = 1}, .outcome = S("{}")}, &changed));
+    assert_false(changed); /* a step of the attempt before */
+    struct job_run_event_row *rows;
+    size_t count;
+    assert_null(store_job_run_events(store, arena, S("r"), &rows, &count));
+    assert_int_equal(count, 3);
+    assert_text(rows[2].event, "RETRIED");
+    assert_int_equal(rows[2].attempt, 2);
+}
+
+static void test_a_reaped_run_has_no_key(void **state)
+{
+    bool changed;
+    struct access_key key, none;
+    must_add_cluster("vc", "ns");
+    must_add_run("r", "vc");
+    assert_null(store_access_key_ensure(store, arena, S("r"), S("p"), S("u"), &key));
+    assert_null(store_job_run_change(store, &(struct job_run_change){.id = S("r"), .from = S("PENDING"), .at = {.ms = 1}, .reaped = true}, &changed));
+    assert_err(store_access_key_get(store, arena, key.access_key_id, &none), ERR_NOT_FOUND, NULL);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -388,6 +546,12 @@ int main(void)
         TEST(test_open_runs_are_those_not_reaped_and_live_ones_those_without_an_end),
         TEST(test_tags_are_limited_all_or_nothing),
         TEST(test_a_run_has_one_key_until_it_is_removed),
+        TEST(test_runs_leave_a_queue_in_order_as_far_as_places_go),
+        TEST(test_room_is_shared_and_goes_to_the_oldest_first),
+        TEST(test_a_queue_has_a_depth),
+        TEST(test_ids_are_the_order_of_commits_whatever_the_clock_says),
+        TEST(test_an_attempt_begins_once),
+        TEST(test_a_reaped_run_has_no_key),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }
