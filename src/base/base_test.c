@@ -181,6 +181,27 @@ static void test_json_keeps_order_and_numbers_as_written(void **state)
     assert_false(json_equal(copy, j));
 }
 
+/* 200,000 members: what looks at each pair of them takes minutes. */
+static void test_json_objects_with_very_many_members_are_compared_and_cleared_of_duplicates_in_little_time(void **state)
+{
+    enum { COUNT = 200000 };
+    struct strbuf up = STRBUF_ARENA(arena), down = STRBUF_ARENA(arena);
+    for (int i = 0; i < COUNT; i++) {
+        strbuf_append_fmt(&up, "%c\"k%d\":%d", i ? ',' : '{', i, i);
+        strbuf_append_fmt(&down, "%c\"k%d\":%d", i ? ',' : '{', COUNT - 1 - i, COUNT - 1 - i);
+    }
+    strbuf_append_char(&up, '}');
+    strbuf_append_cstr(&down, ",\"k7\":7,\"k5\":5}");
+    struct json *a, *b;
+    assert_null(json_parse(arena, strbuf_slice(&up), JSON_DUPLICATES_REFUSE, &a));
+    assert_null(json_parse(arena, strbuf_slice(&down), JSON_DUPLICATES_LAST_WINS, &b));
+    assert_int_equal(json_count(b), COUNT);
+    assert_slice(b->last->key, "k5");
+    assert_true(json_equal(a, b) && json_equal(b, a));
+    b->first->text = S("0");
+    assert_false(json_equal(a, b));
+}
+
 static void test_json_that_is_not_strict_is_refused(void **state)
 {
     const char *bad[] = {"", "{", "{\"a\":1,}", "[01]", "nul", "{\"a\":1} x", "\"\xff\"", "{\"a\":1,\"a\":2}", "NaN"};
@@ -343,6 +364,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_known_hmacs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times_survive_there_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json_keeps_order_and_numbers_as_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_json_objects_with_very_many_members_are_compared_and_cleared_of_duplicates_in_little_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json_that_is_not_strict_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gzip_comes_back_whole_and_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors_keep_kind_and_code_while_context_is_added, setup, teardown),

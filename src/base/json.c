@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/arena.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct json *node(struct arena *arena, enum json_type type)
@@ -190,6 +191,60 @@ bool json_get_bool(const struct json *object, const char *key, bool otherwise)
     return json_to_bool(json_get(object, slice_from_cstr(key)), otherwise);
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    return slice_cmp((*(const struct json *const *)a)->key, (*(const struct json *const *)b)->key);
+}
+
+static const struct json **sort_members(const struct json *object, size_t count)
+{
+    const struct json **sorted = xcalloc(count, sizeof(*sorted));
+    size_t n = 0;
+    JSON_FOREACH(child, object) {
+        sorted[n++] = child;
+    }
+    qsort(sorted, count, sizeof(*sorted), compare_keys);
+    return sorted;
+}
+
+static bool same_order(const struct json *a, const struct json *b)
+{
+    const struct json *x = a->first, *y = b->first;
+    while (x && y && slice_eq(x->key, y->key)) {
+        x = x->next;
+        y = y->next;
+    }
+    return !x && !y;
+}
+
+/* In any order. Foreign objects may have very many members, so in large ones each is not looked for among all; and each pair is compared
+ * once only, for what is compared twice on each level takes for ever in a deep tree. */
+static bool members_equal(const struct json *a, const struct json *b)
+{
+    enum { COMPARE_MAX = 16 };
+    size_t count = json_count(a);
+    bool equal = true;
+    if (count != json_count(b))
+        return false;
+    if (same_order(a, b)) {
+        const struct json *y = b->first;
+        for (const struct json *x = a->first; x && equal; x = x->next, y = y->next)
+            equal = json_equal(x, y);
+        return equal;
+    }
+    if (count <= COMPARE_MAX) {
+        for (const struct json *x = a->first; x && equal; x = x->next)
+            equal = json_equal(x, json_get(b, x->key));
+        return equal;
+    }
+    const struct json **left = sort_members(a, count), **right = sort_members(b, count);
+    for (size_t i = 0; i < count && equal; i++)
+        equal = slice_eq(left[i]->key, right[i]->key) && json_equal(left[i], right[i]);
+    freep(&left);
+    freep(&right);
+    return equal;
+}
+
 bool json_equal(const struct json *a, const struct json *b)
 {
     if (!a || !b)
@@ -213,13 +268,7 @@ bool json_equal(const struct json *a, const struct json *b)
         return !y;
     }
     case JSON_OBJECT: {
-        if (json_count(a) != json_count(b))
-            return false;
-        JSON_FOREACH(x, a) {
-            if (!json_equal(x, json_get(b, x->key)))
-                return false;
-        }
-        return true;
+        return members_equal(a, b);
     }
     }
     return false;

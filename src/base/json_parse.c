@@ -9,9 +9,30 @@
 /* Objects up to this many members are checked for duplicates by comparing; larger ones by a sorted copy. */
 #define COMPARE_MAX 16
 
-static int compare_keys(const void *a, const void *b)
+/* A member and where it stands. */
+struct json_place {
+    struct json *member;
+    size_t index;
+};
+
+static int compare_places(const void *a, const void *b)
 {
-    return slice_cmp((*(struct json *const *)a)->key, (*(struct json *const *)b)->key);
+    const struct json_place *x = a, *y = b;
+    int by_key = slice_cmp(x->member->key, y->member->key);
+    return by_key ? by_key : x->index < y->index ? -1 : 1;
+}
+
+/* The members by key and then by place, on the heap. */
+static struct json_place *sort_members(const struct json *object, size_t count)
+{
+    struct json_place *places = xcalloc(count, sizeof(*places));
+    size_t i = 0;
+    JSON_FOREACH(member, object) {
+        places[i] = (struct json_place){.member = member, .index = i};
+        i++;
+    }
+    qsort(places, count, sizeof(*places), compare_places);
+    return places;
 }
 
 /* A duplicate key of the object, or SLICE_NONE. */
@@ -27,17 +48,27 @@ static struct slice find_duplicate(const struct json *object)
         }
         return SLICE_NONE;
     }
-    _cleanup_(freep) struct json **sorted = xcalloc(count, sizeof(*sorted));
-    size_t n = 0;
-    JSON_FOREACH(a, object) {
-        sorted[n++] = a;
-    }
-    qsort(sorted, count, sizeof(*sorted), compare_keys);
+    _cleanup_(freep) struct json_place *places = sort_members(object, count);
     for (size_t i = 1; i < count; i++) {
-        if (slice_eq(sorted[i - 1]->key, sorted[i]->key))
-            return sorted[i]->key;
+        if (slice_eq(places[i - 1].member->key, places[i].member->key))
+            return places[i].member->key;
     }
     return SLICE_NONE;
+}
+
+/* Of members with one key the last one stays, at its place. */
+static void drop_duplicates(struct json *object)
+{
+    size_t count = json_count(object);
+    _cleanup_(freep) struct json_place *places = sort_members(object, count);
+    _cleanup_(freep) struct json **kept = xcalloc(count, sizeof(*kept)); /* by place */
+    for (size_t i = 0; i < count; i++)
+        if (i + 1 == count || !slice_eq(places[i].member->key, places[i + 1].member->key))
+            kept[places[i].index] = places[i].member;
+    object->first = object->last = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (kept[i])
+            json_append(object, kept[i]);
 }
 
 static struct err *convert(struct arena *arena, yyjson_val *from, enum json_duplicates duplicates, int depth,
@@ -69,16 +100,7 @@ static struct err *convert_container(struct arena *arena, yyjson_val *from, enum
         return NULL;
     if (duplicates == JSON_DUPLICATES_REFUSE)
         return err_new(ERR_INVALID, "JSON has the key \"%.*s\" twice", SLICE_ARG(twice));
-    for (struct json *a = to->first; a;) { /* the last one wins: drop a when its key comes again */
-        struct json *next = a->next;
-        for (const struct json *b = next; b; b = b->next) {
-            if (slice_eq(a->key, b->key)) {
-                json_unlink(to, a);
-                break;
-            }
-        }
-        a = next;
-    }
+    drop_duplicates(to);
     return NULL;
 }
 
