@@ -43,7 +43,7 @@ static void test_every_route_of_rest_finds_its_operation(void **state)
         {&emr_containers_service, "GET", "/virtualclusters/vc/jobruns/run", NULL, "DescribeJobRun", NULL, 0},
         {&emr_containers_service, "GET", "/virtualclusters/vc/jobruns", "states=RUNNING", "ListJobRuns", NULL, 0},
         {&emr_containers_service, "DELETE", "/tags/arn%3Aaws%3Aemr%2Fx", "tagKeys=a", "UntagResource", NULL, 0},
-        {&emr_containers_service, "GET", "/jobtemplates", NULL, NULL, "UnknownOperationException", 404},
+        {&emr_containers_service, "GET", "/nothing", NULL, NULL, "UnknownOperationException", 404},
         {&emr_containers_service, "PUT", "/virtualclusters", NULL, NULL, "UnknownOperationException", 404},
         {&emr_containers_service, "GET", "/virtualclusters/", NULL, NULL, "UnknownOperationException", 404},
         {&s3_service, "GET", "/", NULL, "ListBuckets", NULL, 0},

@@ -22,7 +22,15 @@ def services():
     for path in sorted((ROOT / "model").glob("*.toml")):
         facts = tomllib.loads(path.read_text("utf-8"))
         name, version = facts["model"].split("/")
-        yield path.stem, facts, botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model(name, "service-2", version), name)
+        loaded = botocore.loaders.Loader().load_service_model(name, "service-2", version)
+        for row in facts.get("deviation", []): # where we leave the model on purpose
+            shape, _, member = row["of"].partition(".")
+            change = row.get("change") or {}
+            if "pattern" in change:
+                loaded["shapes"][shape]["pattern"] = change["pattern"]
+            if change.get("required") is False:
+                loaded["shapes"][shape]["required"] = [r for r in loaded["shapes"][shape]["required"] if r != member]
+        yield path.stem, facts, botocore.model.ServiceModel(loaded, name)
 
 
 # ---- texts that match a pattern ----
