@@ -186,8 +186,53 @@ static void test_a_watch_that_breaks_inside_an_event_goes_on_from_the_last_whole
     };
     struct script s;
     script_start(&s, steps, ARRAY_SIZE(steps));
-    expect_told(&s, SLICE_NONE, "= +Pod:a +Pod:b ");
+    expect_told(&s, SLICE_NONE, "= +Pod:a +Pod:b = "); /* the trouble is over */
     assert_int_equal(s.troubles, 1);
+    script_end(&s);
+}
+
+static void test_a_server_that_was_away_is_listed_again_so_that_its_return_is_told(void **state)
+{
+    static const struct step steps[] = {
+        {"limit=500", 0, LIST("1", "", ITEM("a")), END_CLEAN},
+        {"resourceVersion=1|", 500, "away", END_CLEAN},
+        {"resourceVersion=1|", 500, "away", END_CLEAN},
+        {"limit=500", 0, LIST("2", "", ""), END_CLEAN},
+        {"resourceVersion=2|", 0, "", END_HANG}, /* says nothing */
+    };
+    struct script s;
+    script_start(&s, steps, ARRAY_SIZE(steps));
+    expect_told(&s, SLICE_NONE, "+Pod:a = -Pod:a = ");
+    assert_int_equal(s.troubles, 2);
+    script_end(&s);
+}
+
+static void *interrupt(void *arg)
+{
+    struct script *s = arg;
+    pthread_mutex_lock(&s->lock);
+    while (s->done < s->count)
+        pthread_cond_wait(&s->cond, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    k8s_client_interrupt(s->client);
+    return NULL;
+}
+
+static void test_an_interrupted_call_ends_and_so_do_later_ones(void **state)
+{
+    static const struct step steps[] = {{"GET /api/v1/namespaces/n", 0, "{", END_HANG}};
+    struct script s;
+    pthread_t thread;
+    struct json *object;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    script_start(&s, steps, ARRAY_SIZE(steps));
+    pthread_create(&thread, NULL, interrupt, &s);
+    for (int i = 0; i < 2; i++) {
+        struct err *e = k8s_get(s.client, arena, S("/api/v1/namespaces/n"), &object);
+        assert_true(e && e->kind == ERR_UNAVAILABLE);
+        err_free(e);
+    }
+    pthread_join(thread, NULL);
     script_end(&s);
 }
 
@@ -432,6 +477,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_watch_lists_by_pages_then_follows_from_the_lists_version),
         cmocka_unit_test(test_a_watch_that_breaks_inside_an_event_goes_on_from_the_last_whole_one),
+        cmocka_unit_test(test_a_server_that_was_away_is_listed_again_so_that_its_return_is_told),
+        cmocka_unit_test(test_an_interrupted_call_ends_and_so_do_later_ones),
         cmocka_unit_test(test_an_expired_version_in_an_event_lists_again_and_tells_who_vanished),
         cmocka_unit_test(test_an_expired_version_as_a_status_lists_again),
         cmocka_unit_test(test_a_busy_server_is_told_as_trouble_and_tried_again),
