@@ -46,11 +46,15 @@ static void check_env(struct arena *arena, const struct json *pod)
                                   .source = {no_object, NULL}};
     JSON_FOREACH(container, JSON_AT(pod, "spec", "containers")) {
         struct pod_env_list list = {0};
+        struct slice text;
         err_free(pod_env_build(arena, &input, container, &list));
         struct image image;
         err_free(image_find(arena, S("/nowhere"), json_get_text(container, "image"), &image));
-        JSON_FOREACH(arg, json_get(container, S("args")))
-            (void)pod_env_expand(arena, json_text(arg), &list);
+        JSON_FOREACH(arg, json_get(container, S("args"))) {
+            struct err *e = pod_env_expand(arena, json_text(arg), &list, &text);
+            ENSURE(e || text.len <= json_text(arg).len + POD_ENV_MAX_BYTES);
+            err_free(e);
+        }
     }
 }
 

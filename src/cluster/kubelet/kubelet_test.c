@@ -37,9 +37,12 @@ static void test_references_expand_as_in_kubernetes(void **state)
     };
     struct arena *arena = arena_new();
     struct pod_env_var vars[] = {{S("A"), S("1")}, {S("B"), S("2")}};
-    struct pod_env_list list = {vars, 2, 2};
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        assert_text(pod_env_expand(arena, slice_from_cstr(table[i].text), &list), table[i].value);
+    struct pod_env_list list = {.items = vars, .count = 2, .cap = 2};
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct slice text;
+        assert_null(pod_env_expand(arena, slice_from_cstr(table[i].text), &list, &text));
+        assert_text(text, table[i].value);
+    }
     arena_free(arena);
 }
 
@@ -78,6 +81,44 @@ static void test_environment_comes_from_fields_resources_and_secrets(void **stat
         strbuf_append_fmt(&out, "%.*s=%.*s ", SLICE_ARG(list.items[i].name), SLICE_ARG(list.items[i].value));
     assert_text(strbuf_slice(&out), "KUBERNETES_SERVICE_HOST=127.1.0.1 KUBERNETES_SERVICE_PORT=6443 KUBERNETES_SERVICE_PORT_HTTPS=6443 "
                                     "IP=again LABEL=L CPU=2 MEM=1024 SEC=value ALL=127.1.0.2-value ");
+    arena_free(arena);
+}
+
+static void test_references_to_references_do_not_grow_without_end(void **state)
+{
+    struct arena *arena = arena_new();
+    struct pod_env_input input = env_input(arena, arena);
+    struct json *container = json_object(arena), *env = json_ensure_array(arena, container, "env");
+    for (int i = 0; i < 40; i++) { /* each twice as long as the one before */
+        struct json *var = json_object(arena);
+        json_set_text(arena, var, "name", slice_fmt(arena, "A%d", i));
+        json_set_text(arena, var, "value", i ? slice_fmt(arena, "$(A%d)$(A%d)", i - 1, i - 1) : S("x"));
+        json_append(env, var);
+    }
+    struct pod_env_list list;
+    struct err *e = pod_env_build(arena, &input, container, &list);
+    assert_int_equal(e->kind, ERR_INVALID);
+    err_free(e);
+    arena_free(arena);
+}
+
+static void test_many_variables_are_each_found(void **state)
+{
+    struct arena *arena = arena_new();
+    struct pod_env_input input = env_input(arena, arena);
+    struct json *container = json_object(arena), *env = json_ensure_array(arena, container, "env");
+    for (int i = 0; i < 2000; i++) {
+        struct json *var = json_object(arena);
+        json_set_text(arena, var, "name", slice_fmt(arena, "A%d", i % 1000));
+        json_set_text(arena, var, "value", slice_fmt(arena, "%d", i));
+        json_append(env, var);
+    }
+    struct pod_env_list list;
+    struct slice text;
+    assert_null(pod_env_build(arena, &input, container, &list));
+    assert_int_equal(list.count, 1003);
+    assert_null(pod_env_expand(arena, S("$(A0) $(A999)$(A1000)$($(A7)$("), &list, &text));
+    assert_text(text, "1000 1999$(A1000)$(1007$(");
     arena_free(arena);
 }
 
@@ -303,6 +344,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_references_expand_as_in_kubernetes),
         cmocka_unit_test(test_environment_comes_from_fields_resources_and_secrets),
+        cmocka_unit_test(test_references_to_references_do_not_grow_without_end),
+        cmocka_unit_test(test_many_variables_are_each_found),
         cmocka_unit_test(test_a_missing_config_map_is_worth_another_try),
         cmocka_unit_test(test_addresses_are_unique_and_not_used_again_soon),
         cmocka_unit_test(test_services_name_the_pods_that_they_select),

@@ -6,37 +6,71 @@
 
 #include <string.h>
 
-static void set_var(struct arena *arena, struct pod_env_list *list, struct slice name, struct slice value)
+enum { FIRST_CAP = 32 }; /* a power of two */
+
+static size_t slot_of(const struct pod_env_list *list, struct slice name)
 {
-    for (size_t i = 0; i < list->count; i++)
-        if (slice_eq(list->items[i].name, name)) {
-            list->items[i].value = value;
-            return;
-        }
-    if (list->count == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 32;
-        struct pod_env_var *items = ARENA_ARRAY(arena, cap, struct pod_env_var);
-        if (list->count)
-            memcpy(items, list->items, list->count * sizeof(*items));
-        list->items = items;
-        list->cap = cap;
-    }
-    list->items[list->count++] = (struct pod_env_var){name, value};
+    size_t slot = (size_t)slice_hash(name) & (list->slot_count - 1);
+    while (list->slots[slot] && !slice_eq(list->items[list->slots[slot] - 1].name, name))
+        slot = (slot + 1) & (list->slot_count - 1);
+    return slot;
 }
 
-static const struct slice *find_var(const struct pod_env_list *list, struct slice name)
+static struct pod_env_var *find_var(const struct pod_env_list *list, struct slice name)
 {
+    if (list->slot_count) {
+        size_t index = name.len <= list->longest_name ? list->slots[slot_of(list, name)] : 0;
+        return index ? &list->items[index - 1] : NULL;
+    }
     for (size_t i = 0; i < list->count; i++)
         if (slice_eq(list->items[i].name, name))
-            return &list->items[i].value;
+            return &list->items[i];
     return NULL;
 }
 
-struct slice pod_env_expand(struct arena *arena, struct slice text, const struct pod_env_list *list)
+static void grow(struct arena *arena, struct pod_env_list *list)
 {
-    if (slice_index(text, '$') < 0)
-        return text;
+    size_t cap = list->cap ? list->cap * 2 : FIRST_CAP;
+    struct pod_env_var *items = ARENA_ARRAY(arena, cap, struct pod_env_var);
+    if (list->count)
+        memcpy(items, list->items, list->count * sizeof(*items));
+    list->items = items;
+    list->cap = cap;
+    list->slot_count = 2 * cap;
+    list->slots = ARENA_ARRAY(arena, list->slot_count, size_t);
+    for (size_t i = 0; i < list->count; i++)
+        list->slots[slot_of(list, items[i].name)] = i + 1;
+}
+
+static void set_var(struct arena *arena, struct pod_env_list *list, struct slice name, struct slice value)
+{
+    struct pod_env_var *known = find_var(list, name);
+    if (known) {
+        known->value = value;
+        return;
+    }
+    if (list->count == list->cap)
+        grow(arena, list);
+    size_t slot = slot_of(list, name);
+    list->items[list->count++] = (struct pod_env_var){name, value};
+    list->slots[slot] = list->count;
+    if (name.len > list->longest_name)
+        list->longest_name = name.len;
+}
+
+static struct err *too_much(void)
+{
+    return err_new(ERR_INVALID, "arguments and environment are larger than %zu bytes once their references are expanded", POD_ENV_MAX_BYTES);
+}
+
+struct err *pod_env_expand(struct arena *arena, struct slice text, struct pod_env_list *list, struct slice *ret_text)
+{
+    if (slice_index(text, '$') < 0) {
+        *ret_text = text;
+        return NULL;
+    }
     struct strbuf out = STRBUF_ARENA(arena);
+    size_t end = 0; /* the next ')' from where it was last looked for; text.len: none */
     strbuf_append(&out, S(""));
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i], next = i + 1 < text.len ? text.ptr[i + 1] : '\0';
@@ -49,17 +83,23 @@ struct slice pod_env_expand(struct arena *arena, struct slice text, const struct
             i++;
             continue;
         }
-        struct slice rest = slice_from(text, i + 2);
-        ptrdiff_t end = slice_index(rest, ')');
-        const struct slice *value = end < 0 ? NULL : find_var(list, slice_sub(rest, 0, (size_t)end));
-        if (end < 0 || !value) { /* unknown: left as it is */
+        if (end < i + 2) {
+            ptrdiff_t found = slice_index(slice_from(text, i + 2), ')');
+            end = found < 0 ? text.len : i + 2 + (size_t)found;
+        }
+        const struct pod_env_var *var = end < text.len ? find_var(list, slice_sub(text, i + 2, end - i - 2)) : NULL;
+        if (!var) { /* unknown: left as it is */
             strbuf_append_char(&out, '$');
             continue;
         }
-        strbuf_append(&out, *value);
-        i += 2 + (size_t)end;
+        list->expanded_bytes += var->value.len;
+        if (list->expanded_bytes > POD_ENV_MAX_BYTES)
+            return too_much();
+        strbuf_append(&out, var->value);
+        i = end;
     }
-    return strbuf_slice(&out);
+    *ret_text = strbuf_slice(&out);
+    return NULL;
 }
 
 /* ---- references ---- */
@@ -198,7 +238,7 @@ static struct err *add_env(struct arena *arena, const struct pod_env_input *inpu
     const struct json *from = JSON_AT(var, "valueFrom");
     struct slice name = json_get_text(var, "name"), value = SLICE_NONE;
     if (!from)
-        value = pod_env_expand(arena, or_empty(json_get_text(var, "value")), list);
+        TRY(pod_env_expand(arena, or_empty(json_get_text(var, "value")), list, &value));
     else if (JSON_AT(from, "fieldRef"))
         TRY(pod_field(arena, input, json_get_text(JSON_AT(from, "fieldRef"), "fieldPath"), &value));
     else if (JSON_AT(from, "resourceFieldRef"))

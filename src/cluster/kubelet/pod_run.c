@@ -55,13 +55,13 @@ static bool path_is_clean(struct slice path)
 }
 
 static struct err *add_mount(struct arena *arena, const struct pod_run_input *input, const struct json *mount,
-                             const struct pod_env_list *env, struct json *mounts, struct json *tmpfs)
+                             struct pod_env_list *env, struct json *mounts, struct json *tmpfs)
 {
     struct slice name = json_get_text(mount, "name"), target = json_get_text(mount, "mountPath");
     struct slice sub = json_get_text(mount, "subPath");
     const struct json *volume = volume_named(input->env->pod, name), *empty = JSON_AT(volume, "emptyDir");
     if (json_get_text(mount, "subPathExpr").len)
-        sub = pod_env_expand(arena, json_get_text(mount, "subPathExpr"), env);
+        TRY(pod_env_expand(arena, json_get_text(mount, "subPathExpr"), env, &sub));
     if (!volume)
         return err_new(ERR_INVALID, "volume \"%.*s\" not found", SLICE_ARG(name));
     if (!path_is_clean(sub))
@@ -90,14 +90,17 @@ static struct err *add_mount(struct arena *arena, const struct pod_run_input *in
     return NULL;
 }
 
-static struct json *expanded_list(struct arena *arena, const struct json *list, const struct pod_env_list *env)
+static struct err *expanded_list(struct arena *arena, const struct json *list, struct pod_env_list *env, struct json **ret_list)
 {
     struct json *out = json_array(arena);
     JSON_FOREACH(item, list)
     {
-        json_append(out, json_string(arena, pod_env_expand(arena, json_text(item), env)));
+        struct slice text;
+        TRY(pod_env_expand(arena, json_text(item), env, &text));
+        json_append(out, json_string(arena, text));
     }
-    return out;
+    *ret_list = out;
+    return NULL;
 }
 
 static struct err *put_image(struct arena *arena, const struct pod_run_input *input, const struct json *container, struct json *out)
@@ -145,8 +148,11 @@ static struct err *build_container(struct arena *arena, const struct pod_run_inp
         json_append(pair, json_string(arena, env.items[i].value));
         json_append(vars, pair);
     }
-    JSON_SET(arena, out, "command", expanded_list(arena, JSON_AT(container, "command"), &env));
-    JSON_SET(arena, out, "args", expanded_list(arena, JSON_AT(container, "args"), &env));
+    struct json *command, *args;
+    TRY(expanded_list(arena, JSON_AT(container, "command"), &env, &command));
+    TRY(expanded_list(arena, JSON_AT(container, "args"), &env, &args));
+    JSON_SET(arena, out, "command", command);
+    JSON_SET(arena, out, "args", args);
     JSON_SET(arena, out, "env", vars);
     JSON_SET(arena, out, "mounts", mounts);
     JSON_SET(arena, out, "tmpfs", tmpfs);
