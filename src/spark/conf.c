@@ -10,10 +10,27 @@ void spark_conf_init(struct spark_conf *conf, struct arena *arena)
 
 static struct spark_conf_entry *find(const struct spark_conf *conf, struct slice key, uint64_t hash)
 {
-    for (struct spark_conf_entry *e = conf ? conf->first : NULL; e; e = e->next)
+    if (!conf || !conf->bucket_count)
+        return NULL;
+    for (struct spark_conf_entry *e = conf->buckets[hash & (conf->bucket_count - 1)]; e; e = e->bucket_next)
         if (e->hash == hash && slice_eq(e->key, key))
             return e;
     return NULL;
+}
+
+static void link_bucket(struct spark_conf *conf, struct spark_conf_entry *e)
+{
+    struct spark_conf_entry **bucket = &conf->buckets[e->hash & (conf->bucket_count - 1)];
+    e->bucket_next = *bucket;
+    *bucket = e;
+}
+
+static void grow(struct spark_conf *conf)
+{
+    conf->bucket_count = conf->bucket_count ? conf->bucket_count * 4 : 64;
+    conf->buckets = ARENA_ARRAY(conf->arena, conf->bucket_count, struct spark_conf_entry *);
+    for (struct spark_conf_entry *e = conf->first; e; e = e->next)
+        link_bucket(conf, e);
 }
 
 static void append(struct spark_conf *conf, struct slice key, uint64_t hash, struct slice value, enum spark_conf_source source)
@@ -27,6 +44,10 @@ static void append(struct spark_conf *conf, struct slice key, uint64_t hash, str
         conf->first = e;
     conf->last = e;
     conf->count++;
+    if (conf->count > conf->bucket_count)
+        grow(conf);
+    else
+        link_bucket(conf, e);
 }
 
 void spark_conf_set(struct spark_conf *conf, struct slice key, struct slice value, enum spark_conf_source source)
@@ -78,10 +99,14 @@ bool spark_conf_get_bool(const struct spark_conf *conf, const char *key, bool ot
 
 bool spark_conf_remove(struct spark_conf *conf, struct slice key)
 {
-    struct spark_conf_entry *before = NULL;
-    for (struct spark_conf_entry *e = conf->first; e; before = e, e = e->next) {
-        if (!slice_eq(e->key, key))
+    struct spark_conf_entry *before = NULL, *found = find(conf, key, slice_hash(key));
+    for (struct spark_conf_entry *e = found ? conf->first : NULL; e; before = e, e = e->next) {
+        if (e != found)
             continue;
+        struct spark_conf_entry **link = &conf->buckets[e->hash & (conf->bucket_count - 1)];
+        while (*link != e)
+            link = &(*link)->bucket_next;
+        *link = e->bucket_next;
         if (before)
             before->next = e->next;
         else

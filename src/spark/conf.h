@@ -20,13 +20,15 @@ struct spark_conf_entry {
     struct slice value;
     enum spark_conf_source source;
     uint64_t hash;
-    struct spark_conf_entry *next;
+    struct spark_conf_entry *next, *bucket_next;
 };
 
 struct spark_conf {
     struct arena *arena;
     struct spark_conf_entry *first, *last;
     size_t count;
+    struct spark_conf_entry **buckets; /* a power of two of them; NULL: none yet */
+    size_t bucket_count;
 };
 
 static inline const struct spark_conf_entry *spark_conf_first(const struct spark_conf *conf)

@@ -34,11 +34,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice rest = slice_of((const char *)data, size), line;
     char *arguments[ARGUMENTS_MAX];
     size_t count = 0;
-    while ((line = input_line(&rest)).len)
+    bool plain = true; /* arguments may have bytes that no line of a file may have */
+    while ((line = input_line(&rest)).len) {
+        for (size_t i = 0; i < line.len; i++)
+            plain = plain && (unsigned char)line.ptr[i] > ' ';
         if (count < ARGUMENTS_MAX && !slice_starts_with(line, S("--config")))
             arguments[count++] = slice_cstr(arena, line);
+    }
     struct config config, again;
-    if (!read_config(arena, rest, arguments, count, &config) && !config.help && !config.version) {
+    if (!read_config(arena, rest, arguments, count, &config) && plain && !config.help && !config.version) {
         ENSURE(config.data_dir[0] == '/' && config.account_id.len == 12 && config.node_count >= 1);
         struct strbuf written = STRBUF_ARENA(arena);
         config_write_values(&written, &config);
