@@ -421,6 +421,22 @@ static struct err *decode_text(struct arena *arena, const struct decode_input *i
     return NULL;
 }
 
+/* Members are looked for one by one wherever objects are merged, defaulted and compared. Kubernetes has no such limit, but none of its
+ * objects comes near. */
+static struct err *check_member_counts(const struct json *value)
+{
+    size_t count = 0;
+    JSON_FOREACH (child, value) {
+        TRY(check_member_counts(child));
+        count++;
+    }
+    if (!json_is(value, JSON_OBJECT) || count <= OBJECT_MEMBERS_MAX)
+        return NULL;
+    struct err *e = err_code(ERR_LIMIT, "RequestEntityTooLarge", "Request entity is too large: an object may have at most %d members", OBJECT_MEMBERS_MAX);
+    e->status = 413;
+    return e;
+}
+
 struct err *decode_object(struct arena *arena, const struct decode_input *input, struct json **ret_object)
 {
     enum body_type type = body_type_of(input->content_type);
@@ -431,6 +447,7 @@ struct err *decode_object(struct arena *arena, const struct decode_input *input,
         TRY(protobuf_decode(arena, input->body, &object));
     else
         TRY(decode_text(arena, input, type, found, &object));
+    TRY(check_member_counts(object));
     TRY(settle_type(arena, input->kind, object));
     struct slice kind = slice_from_cstr(input->kind->kind), version = slice_from_cstr(input->kind->version);
     struct err *e = check_object(arena, input->kind, object, found);
@@ -527,14 +544,14 @@ struct err *decode_check(struct arena *arena, const struct kind *kind, struct js
 struct err *decode_patch_body(struct arena *arena, struct slice body, struct json **ret_tree)
 {
     struct err *e = json_parse(arena, body, JSON_DUPLICATES_LAST_WINS, ret_tree);
-    return e ? status_bad_request("error decoding patch: %s", json_words(e, body)) : NULL;
+    return e ? status_bad_request("error decoding patch: %s", json_words(e, body)) : check_member_counts(*ret_tree);
 }
 
 struct err *decode_patch_body_yaml(struct arena *arena, struct slice body, struct json **ret_tree)
 {
     struct err *e = yaml_parse(arena, body, ret_tree);
     if (!e)
-        return NULL;
+        return check_member_counts(*ret_tree);
     struct err *status = status_bad_request("error decoding YAML: error converting YAML to JSON: %.*s", SLICE_ARG(err_message(e)));
     err_free(e);
     return status;

@@ -18,6 +18,8 @@ struct warnings {
 };
 void warning_add(struct warnings *warnings, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+#define OBJECT_MEMBERS_MAX 10000 /* of one JSON object in a body: 413 past that */
+
 struct decode_input {
     const struct kind *kind;           /* what the path wants */
     struct slice content_type;         /* as sent; absent or empty: JSON */

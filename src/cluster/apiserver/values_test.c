@@ -6,11 +6,33 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "cluster/apiserver/decode.h"
 #include "cluster/apiserver/names.h"
 #include "cluster/apiserver/quantity.h"
 #include "cluster/apiserver/selector.h"
 #include "cluster/apiserver/strategy.h"
 #include "cluster/apiserver/table.h"
+
+static void test_a_body_with_an_object_of_too_many_members_is_too_large(void **state)
+{
+    struct arena *arena = arena_new();
+    for (int extra = 0; extra < 2; extra++) {
+        struct strbuf text = STRBUF_ARENA(arena);
+        struct json *tree;
+        strbuf_append_cstr(&text, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"");
+        for (int i = 1; i < OBJECT_MEMBERS_MAX + extra; i++)
+            strbuf_append_fmt(&text, ",\"k%d\":\"v\"", i);
+        strbuf_append_cstr(&text, "}}");
+        struct warnings warnings = {.arena = arena};
+        struct decode_input input = {.kind = kind_find(S(""), S("v1"), S("configmaps")), .body = strbuf_slice(&text), .warnings = &warnings};
+        struct err *patch = decode_patch_body(arena, strbuf_slice(&text), &tree), *object = decode_object(arena, &input, &tree);
+        assert_int_equal(patch ? patch->status : 0, extra ? 413 : 0);
+        assert_int_equal(object ? object->status : 0, extra ? 413 : 0);
+        err_free(patch);
+        err_free(object);
+    }
+    arena_free(arena);
+}
 
 static void test_quantities_come_back_in_their_canonical_form(void **state)
 {
@@ -173,6 +195,7 @@ static void test_events_change_between_their_two_forms(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_body_with_an_object_of_too_many_members_is_too_large),
         cmocka_unit_test(test_quantities_come_back_in_their_canonical_form),
         cmocka_unit_test(test_malformed_quantities_are_refused),
         cmocka_unit_test(test_equal_quantities_compare_equal_whatever_their_form),
