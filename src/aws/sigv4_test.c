@@ -6,6 +6,7 @@
 #include "aws/gen/s3.h"
 #include "aws/gen/sts.h"
 #include "aws/sigv4.h"
+#include "base/digest.h"
 #include "base/encode.h"
 #include "base/fd.h"
 #include <dirent.h>
@@ -256,6 +257,40 @@ static void test_a_presigned_url_ends(void **state)
     assert_int_equal(sigv4_parse(*state, &request, &auth).check, SIGV4_PRESIGN_MALFORMED);
 }
 
+/* The body of a presigned request is signed like any other's: who gets hold of the URL of one question, as every EKS token is one, must not
+ * ask another with it. */
+static void test_a_presigned_query_is_for_the_body_it_was_made_with(void **state)
+{
+    struct arena *arena = *state;
+    static const struct aws_header host[] = {{S_INIT("Host"), S_INIT("h")}};
+    static const struct {
+        struct slice signed_body, sent_body;
+        enum sigv4_check check;
+    } rows[] = {
+        {S_INIT(""), S_INIT(""), SIGV4_OK},
+        {S_INIT(""), S_INIT("Action=AssumeRole&Version=2011-06-15"), SIGV4_MISMATCH},
+        {S_INIT("a=b"), S_INIT("a=b"), SIGV4_OK},
+        {S_INIT("a=b"), S_INIT(""), SIGV4_MISMATCH},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct slice query = S("Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F20261121%2Fr%2Fsts%2F"
+                               "aws4_request&X-Amz-Date=20261121T211000Z&X-Amz-SignedHeaders=host");
+        struct aws_request request = {.method = S("GET"), .path = S("/"), .query = query, .headers = {host, 1}, .body = rows[i].signed_body};
+        uint8_t key[32];
+        char signature[64];
+        sigv4_signing_key(S("secret"), S("20261121"), S("r"), S("sts"), key);
+        sigv4_signature(arena, key, S("20261121T211000Z"), S("20261121/r/sts/aws4_request"),
+                        sigv4_canonical_request(arena, &request, SIGV4_TABS_ARE_BLANKS, S("/"), S("host"), sha256_hex(arena, request.body)), signature);
+        request.query = slice_fmt(arena, "%.*s&X-Amz-Signature=%.64s", SLICE_ARG(query), signature);
+        request.body = rows[i].sent_body;
+        struct sigv4_auth auth;
+        struct sigv4_chain chain;
+        assert_int_equal(sigv4_parse(arena, &request, &auth).check, SIGV4_OK);
+        assert_int_equal(sigv4_check_scope(arena, &auth, &request, S("sts"), S("r"), NOW).check, SIGV4_OK);
+        assert_int_equal(sigv4_check_signature(arena, &auth, &request, S("secret"), &chain).check, rows[i].check);
+    }
+}
+
 static void test_each_family_has_its_words(void **state)
 {
     static const struct {
@@ -308,6 +343,7 @@ int main(void)
         TEST(test_scope_and_clock_are_checked),
         TEST(test_s3_wants_all_its_headers_signed),
         TEST(test_a_presigned_url_ends),
+        TEST(test_a_presigned_query_is_for_the_body_it_was_made_with),
         TEST(test_each_family_has_its_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,7 +138,7 @@ static struct sigv4_result cover_payload(struct arena *arena, const struct sigv4
 {
     chain->payload = SIGV4_PAYLOAD_HASHED;
     if (!is_s3(auth)) {
-        chain->payload_hash = auth->presigned ? S(SHA256_OF_NOTHING) : sha256_hex(arena, request->body);
+        chain->payload_hash = sha256_hex(arena, request->body);
         return failed(SIGV4_OK, SLICE_NONE);
     }
     chain->payload_hash = aws_header_get(request->headers, S("x-amz-content-sha256"));
