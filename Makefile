@@ -36,7 +36,7 @@ test-long: archive debug tsan ## run the tests that take long as well
 
 fuzz: setup ## fuzz the parsers, T seconds each (installs clang-19)
 	tools/setup/setup fuzz
-	tools/fuzz $(if $(T),-t $(T))
+	tools/fuzz $(if $(T),-t $(T)) $(if $(J),-j $(J))
 
 bench: archive ## measure load and latency
 	tools/setup/setup bench

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ENSURE(!page_token_decode(arena, key, S("ListJobRuns {\"name\":\"x\"}"), token, &again));
         ENSURE(!page_token_decode(arena, S("another"), S("ListJobRuns {}"), token, &again));
         struct err *e = logs_list_token_parse(arena, logs_list_token(arena, text), &again);
-        ENSURE(!e && slice_eq(again, text));
+        ENSURE(slice_has_nul(text) || (!e && slice_eq(again, text))); /* no name has a NUL */
+        err_free(e);
     }
     err_free(logs_list_token_parse(arena, text, &place));
     struct err *e = logs_group_name(SLICE_NONE, text, &place);
