@@ -203,7 +203,7 @@ static struct err *parse_driver(struct emr *e, struct spark_options *options)
                                    .defaults = &e->defaults,
                                    .defaults_rule = SPARK_DEFAULTS_KEPT,
                                    .forced = &e->forced,
-                                   .files = e->in->read,
+                                   .files = {emr_read_file, e},
                                    .banned_classes = sql ? SPARK_BANNED_CLASSES_ALLOWED : SPARK_BANNED_CLASSES_REFUSED,
                                },
                                options);
@@ -241,10 +241,26 @@ static struct err *make_plan(struct emr *e, const struct spark_options *options,
                                .spark_user = S("hadoop"),
                                .files = e->files,
                                .file_count = e->file_count,
-                               .read = e->in->read,
+                               .read = {emr_read_file, e},
                                .fetched_prefix = S("file:///opt/ember/entry/"),
                            },
                            plan);
+}
+
+/* A file that Spark's submitter would leave out silently, or a map that the API server would refuse with a text of its own. */
+static struct err *check_size(const struct emr *e, const struct spark_plan *plan)
+{
+    const struct json *data = json_get(plan->conf_map, S("data"));
+    size_t size = 0;
+    JSON_FOREACH(file, data)
+        size += file->key.len + file->text.len;
+    for (size_t i = 0; i < e->file_count; i++)
+        if (!json_get(data, e->files[i].name))
+            size += e->files[i].name.len + e->files[i].text.len;
+    if (size > SPARK_EMR_CONF_MAX_BYTES)
+        return err_new(ERR_INVALID, "The properties and files of the run's configuration have %zu bytes; one ConfigMap takes %d.", size,
+                       SPARK_EMR_CONF_MAX_BYTES);
+    return NULL;
 }
 
 struct err *spark_emr_plan(struct arena *arena, const struct spark_emr_input *input, struct spark_emr_plan *ret_plan)
@@ -261,8 +277,10 @@ struct err *spark_emr_plan(struct arena *arena, const struct spark_emr_input *in
     TRY(parse_driver(&e, &options));
     add_notes(&e, options.notes, options.note_count);
     set_pull_policy(&e, &options.conf);
+    TRY(emr_read_templates(&e, &options.conf));
     TRY(emr_fetch_lists(&e, &options.conf));
     TRY(make_plan(&e, &options, &plan));
+    TRY(check_size(&e, &plan));
     add_notes(&e, plan.notes, plan.note_count);
     if (e.entry_point_uri.ptr)
         add_env(&e, plan.pod, "EMBER_ENTRY_POINT_URI", e.entry_point_uri);
@@ -284,6 +302,7 @@ struct err *spark_emr_plan(struct arena *arena, const struct spark_emr_input *in
         .note_count = e.notes.count,
         .job_start_timeout_s = e.job_start_timeout_s,
         .conf = plan.conf,
+        .effective = emr_effective(&e, &plan.conf),
     };
     return NULL;
 }

@@ -34,7 +34,7 @@ struct spark_emr_input {
     struct slice role_arn;
     struct slice credentials_secret;           /* Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; absent: none */
     int64_t submit_time_ms;
-    struct spark_files read;                   /* pod templates and --properties-file; may be all NULL */
+    struct spark_files read;                   /* pod templates and --properties-file in S3; ERR_UNAVAILABLE passes through; may be all NULL */
 };
 
 struct spark_emr_plan {
@@ -48,9 +48,15 @@ struct spark_emr_plan {
     size_t note_count;
     int64_t job_start_timeout_s;               /* from the driver pod's creation */
     struct spark_conf conf;                    /* effective, with sources */
+    /* The same for people, and for the files: {releaseLabel, sparkVersion, configurations: [{classification, properties: [{name, value,
+     * source}]}], notes}. Names are sorted, values of secrets replaced as Spark does it. */
+    struct json *effective;
 };
 
-/* Errors (all become a FAILED run with failureReason VALIDATION_ERROR, USER_ERROR for what spark-submit itself would refuse):
+/* The most that the properties and files of a run may have together: what Kubernetes takes in one ConfigMap. */
+#define SPARK_EMR_CONF_MAX_BYTES 1048576
+
+/* Errors (all become a FAILED run with failureReason VALIDATION_ERROR, USER_ERROR where that is the error's code):
  * ERR_NOT_FOUND (ResourceNotFoundException) unknown release; ERR_INVALID "Classification <c> not supported.", Spark's texts, … */
 struct err *spark_emr_plan(struct arena *arena, const struct spark_emr_input *input, struct spark_emr_plan *ret_plan) NODISCARD;
 

@@ -4,12 +4,6 @@
 
 #define JOB_START_TIMEOUT_DEFAULT_S 900 /* job-start-timeout, "Using job submitter classification", EMR on EKS guide */
 
-/* What all classifications together make, before it is written as files. */
-struct settings {
-    struct spark_conf log4j, metrics, hive_site, core_site;
-    size_t logger_count; /* made of log4j 1 lines */
-};
-
 static void set_default(struct emr *e, const char *key, struct slice value)
 {
     spark_conf_set(&e->defaults, slice_from_cstr(key), value, SPARK_CONF_RELEASE_DEFAULT);
@@ -58,9 +52,23 @@ static void copy_properties(const struct json *properties, struct spark_conf *ou
         spark_conf_set(out, p->key, p->text, SPARK_CONF_APPLICATION);
 }
 
-static struct err *read_spark_defaults(struct emr *e, const struct json *properties, struct settings *s)
+/* Of AWS's own submitter: stock Spark does not know them. */
+static bool is_for_awss_submitter(struct slice key)
 {
-    (void)s;
+    static const char *const ends[] = {".internalPodTemplateFile", ".podTemplateValidation.enabled", ".allowlistFile"};
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+        if (slice_starts_with(key, S("spark.kubernetes.")) && slice_ends_with(key, slice_from_cstr(ends[i])))
+            return true;
+    return false;
+}
+
+static struct err *read_spark_defaults(struct emr *e, const struct json *properties)
+{
+    JSON_FOREACH(p, properties)
+        if (is_for_awss_submitter(p->key))
+            spark_notes_fmt(&e->notes, "Classification spark-defaults: %.*s has no effect.", SLICE_ARG(p->key));
+        else if (slice_eq(p->key, S("job-start-timeout")))
+            spark_notes_add(&e->notes, S("Classification spark-defaults: job-start-timeout has no effect here, it belongs into emr-containers-defaults."));
     copy_properties(properties, &e->defaults);
     return NULL;
 }
@@ -87,39 +95,61 @@ static struct err *read_exports(struct emr *e, const struct json *properties)
             value = slice_sub(value, 1, value.len - 2);
         if (slice_index(value, '$') >= 0)
             spark_notes_fmt(&e->notes, "Classification spark-env: $ in %.*s is taken as it is; no shell reads it.", SLICE_ARG(p->key));
-        spark_conf_set(&e->defaults, slice_fmt(e->arena, "spark.kubernetes.driverEnv.%.*s", SLICE_ARG(p->key)), value,
-                       SPARK_CONF_APPLICATION);
-        spark_conf_set(&e->defaults, slice_fmt(e->arena, "spark.executorEnv.%.*s", SLICE_ARG(p->key)), value, SPARK_CONF_APPLICATION);
+        spark_conf_set(&e->exports, p->key, value, SPARK_CONF_APPLICATION);
     }
     return NULL;
 }
 
-static struct err *read_spark_env(struct emr *e, const struct json *properties, struct settings *s)
+static void set_below_application(struct emr *e, struct slice key, struct slice value)
 {
-    (void)s;
+    const struct spark_conf_entry *had = spark_conf_find(&e->defaults, key);
+    if (!had || had->source < SPARK_CONF_APPLICATION)
+        spark_conf_set(&e->defaults, key, value, SPARK_CONF_APPLICATION);
+}
+
+/* Wherever spark-env stands: spark.executorEnv.NAME and its sister in spark-defaults are more particular. */
+static void apply_exports(struct emr *e)
+{
+    SPARK_CONF_FOREACH(x, &e->exports) {
+        set_below_application(e, slice_fmt(e->arena, "spark.kubernetes.driverEnv.%.*s", SLICE_ARG(x->key)), x->value);
+        set_below_application(e, slice_fmt(e->arena, "spark.executorEnv.%.*s", SLICE_ARG(x->key)), x->value);
+    }
+}
+
+static struct err *read_spark_env(struct emr *e, const struct json *properties)
+{
     if (json_count(properties))
         spark_notes_add(&e->notes, S("Classification spark-env: properties outside of its export classification have no effect."));
     return NULL;
 }
 
+/* The name in our file of a logger that was set with log4j 1 lines: one name has one number. */
+static size_t number_logger(struct emr *e, struct slice name)
+{
+    for (size_t n = 1; n <= e->logger_count; n++)
+        if (slice_eq(spark_conf_get(&e->log4j, slice_fmt(e->arena, "logger.user%zu.name", n).ptr), name))
+            return n;
+    return ++e->logger_count;
+}
+
 /* log4j 1 lines of old releases, which Spark 3.3 and later no longer understands. */
-static void translate_log4j1(struct emr *e, const struct json *p, struct settings *s)
+static void translate_log4j1(struct emr *e, const struct json *p)
 {
     struct slice rest = p->text;
     struct slice level = slice_lower(e->arena, slice_trim(slice_cut(&rest, ',')));
     if (slice_eq(p->key, S("log4j.rootCategory")) || slice_eq(p->key, S("log4j.rootLogger"))) {
-        spark_conf_set(&s->log4j, S("rootLogger.level"), level, SPARK_CONF_APPLICATION);
+        spark_conf_set(&e->log4j, S("rootLogger.level"), level, SPARK_CONF_APPLICATION);
     } else if (slice_starts_with(p->key, S("log4j.logger."))) {
-        size_t n = ++s->logger_count;
-        spark_conf_set(&s->log4j, slice_fmt(e->arena, "logger.user%zu.name", n), slice_from(p->key, S("log4j.logger.").len),
-                       SPARK_CONF_APPLICATION);
-        spark_conf_set(&s->log4j, slice_fmt(e->arena, "logger.user%zu.level", n), level, SPARK_CONF_APPLICATION);
+        struct slice name = slice_from(p->key, S("log4j.logger.").len);
+        size_t n = number_logger(e, name);
+        spark_conf_set(&e->log4j, slice_fmt(e->arena, "logger.user%zu.name", n), name, SPARK_CONF_APPLICATION);
+        spark_conf_set(&e->log4j, slice_fmt(e->arena, "logger.user%zu.level", n), level, SPARK_CONF_APPLICATION);
     } else {
         spark_notes_fmt(&e->notes, "Classification spark-log4j: %.*s is for log4j 1 and has no effect.", SLICE_ARG(p->key));
     }
 }
 
-static struct err *read_log4j(struct emr *e, const struct json *properties, struct settings *s)
+static struct err *read_log4j(struct emr *e, const struct json *properties)
 {
     static const char *const base[][2] = {
         {"rootLogger.level", "info"},
@@ -135,71 +165,131 @@ static struct err *read_log4j(struct emr *e, const struct json *properties, stru
         {"logger.parquet1.level", "error"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(base); i++)
-        spark_conf_set_if_missing(&s->log4j, slice_from_cstr(base[i][0]), slice_from_cstr(base[i][1]), SPARK_CONF_RELEASE_DEFAULT);
+        spark_conf_set_if_missing(&e->log4j, slice_from_cstr(base[i][0]), slice_from_cstr(base[i][1]), SPARK_CONF_RELEASE_DEFAULT);
     JSON_FOREACH(p, properties) {
         if (slice_starts_with(p->key, S("log4j.")))
-            translate_log4j1(e, p, s);
+            translate_log4j1(e, p);
         else
-            spark_conf_set(&s->log4j, p->key, p->text, SPARK_CONF_APPLICATION);
+            spark_conf_set(&e->log4j, p->key, p->text, SPARK_CONF_APPLICATION);
     }
     return NULL;
 }
 
-static struct err *read_metrics(struct emr *e, const struct json *properties, struct settings *s)
+static struct err *read_metrics(struct emr *e, const struct json *properties)
 {
-    (void)e;
-    copy_properties(properties, &s->metrics);
+    copy_properties(properties, &e->metrics);
     return NULL;
 }
 
-static struct err *read_hive_site(struct emr *e, const struct json *properties, struct settings *s)
+static struct err *read_hive_site(struct emr *e, const struct json *properties)
 {
-    (void)e;
-    copy_properties(properties, &s->hive_site);
+    if (json_get(properties, S("hive.metastore.client.factory.class")))
+        spark_notes_add(&e->notes, S("Classification spark-hive-site: hive.metastore.client.factory.class has no effect with Spark's own Hive, and there "
+                                     "is no Glue Data Catalog here: tables are kept by the metastore that hive.metastore.uris names, or in the driver."));
+    copy_properties(properties, &e->hive_site);
     return NULL;
 }
 
-static struct err *read_core_site(struct emr *e, const struct json *properties, struct settings *s)
+static struct err *read_core_site(struct emr *e, const struct json *properties)
 {
-    (void)e;
-    copy_properties(properties, &s->core_site);
+    copy_properties(properties, &e->core_site);
     return NULL;
 }
 
-static struct err *read_containers_defaults(struct emr *e, const struct json *properties, struct settings *s)
+/* "Using emr-containers-defaults", EMR on EKS guide. */
+static struct err *read_containers_defaults(struct emr *e, const struct json *properties)
 {
-    (void)s;
+    static const struct slice logging[] = {S_INIT("executor.logging"), S_INIT("logging.image"), S_INIT("logging.request.cores"),
+                                           S_INIT("logging.request.memory")};
     JSON_FOREACH(p, properties) {
-        if (!slice_eq(p->key, S("job-start-timeout"))) {
-            spark_notes_fmt(&e->notes, "Classification emr-containers-defaults: %.*s has no effect: pods have no logging container.",
+        if (slice_eq(p->key, S("job-start-timeout"))) {
+            if (!slice_to_i64(slice_trim(p->text), 1, INT32_MAX, &e->job_start_timeout_s))
+                return err_new(ERR_INVALID, "Classification emr-containers-defaults: job-start-timeout must be a positive number of seconds, "
+                                            "not %.*s.", SLICE_ARG(p->text));
+            e->job_start_timeout_given = true;
+        } else if (slice_is_one_of(p->key, logging, ARRAY_SIZE(logging))) {
+            spark_notes_fmt(&e->notes, "Classification emr-containers-defaults: %.*s has no effect: logs are shipped without a container in the pods.",
                             SLICE_ARG(p->key));
-        } else if (!slice_to_i64(slice_trim(p->text), 1, INT32_MAX, &e->job_start_timeout_s)) {
-            return err_new(ERR_INVALID, "Classification emr-containers-defaults: job-start-timeout must be a positive number of seconds, "
-                                        "not %.*s.", SLICE_ARG(p->text));
+        } else {
+            spark_notes_fmt(&e->notes, "Classification emr-containers-defaults: %.*s is not known and has no effect.", SLICE_ARG(p->key));
         }
     }
     return NULL;
 }
 
-static struct err *note_no_submitter(struct emr *e, const struct json *properties, struct settings *s)
+/* "Using job submitter classification", EMR on EKS guide. Those with a rest are followed by a key of Kubernetes. */
+static bool is_submitter_property(struct slice key)
 {
-    (void)properties;
-    (void)s;
+    static const struct slice names[] = {
+        S_INIT("jobsubmitter.scheduler.name"), S_INIT("jobsubmitter.logging"), S_INIT("jobsubmitter.logging.image"),
+        S_INIT("jobsubmitter.logging.request.cores"), S_INIT("jobsubmitter.logging.request.memory"), S_INIT("jobsubmitter.container.image"),
+        S_INIT("jobsubmitter.container.image.pullPolicy"), S_INIT("jobsubmitter.gracefulTermination"),
+    };
+    static const struct slice prefixes[] = {S_INIT("jobsubmitter.node.selector."), S_INIT("jobsubmitter.label."), S_INIT("jobsubmitter.annotation."),
+                                            S_INIT("jobsubmitter.node.toleration.")};
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+        if (slice_starts_with(key, prefixes[i]) && key.len > prefixes[i].len)
+            return true;
+    return slice_is_one_of(key, names, ARRAY_SIZE(names));
+}
+
+static struct err *read_job_submitter(struct emr *e, const struct json *properties)
+{
     spark_notes_add(&e->notes, S("Classification emr-job-submitter has no effect: no submitter pod is needed."));
+    JSON_FOREACH(p, properties)
+        if (!is_submitter_property(p->key))
+            spark_notes_fmt(&e->notes, "Classification emr-job-submitter: %.*s is not known.", SLICE_ARG(p->key));
     return NULL;
 }
 
-static struct err *note_no_emrfs(struct emr *e, const struct json *properties, struct settings *s)
+/* EMRFS's settings that S3A has too, with the same values: "Configure EMRFS", EMR guide; "hadoop-aws", Hadoop. */
+static const char *const emrfs_names[][2] = {
+    {"fs.s3.maxConnections", "fs.s3a.connection.maximum"},
+    {"fs.s3.threadpool.maxSize", "fs.s3a.threads.max"},
+    {"fs.s3.maxRetries", "fs.s3a.attempts.maximum"},
+    {"fs.s3.canned.acl", "fs.s3a.acl.default"},
+    {"fs.s3.buckets.requesterPays.enabled", "fs.s3a.requester.pays.enabled"},
+    {"fs.s3n.multipart.uploads.split.size", "fs.s3a.multipart.size"},
+};
+
+static struct slice s3a_value(struct slice name, struct slice value, struct slice *ret_name)
 {
-    (void)properties;
-    (void)s;
-    spark_notes_add(&e->notes, S("Classification emrfs-site has no effect: S3 is read through S3A, set it with spark.hadoop.fs.s3a.*."));
+    for (size_t i = 0; i < ARRAY_SIZE(emrfs_names); i++) {
+        if (slice_eq(name, slice_from_cstr(emrfs_names[i][0]))) {
+            *ret_name = slice_from_cstr(emrfs_names[i][1]);
+            return value;
+        }
+    }
+    if (slice_eq(name, S("fs.s3.enableServerSideEncryption")) && slice_eq_nocase(slice_trim(value), S("true"))) {
+        *ret_name = S("fs.s3a.encryption.algorithm");
+        return S("AES256");
+    }
+    return SLICE_NONE;
+}
+
+static void apply_emrfs(struct emr *e)
+{
+    SPARK_CONF_FOREACH(p, &e->emrfs) {
+        struct slice name, value = s3a_value(p->key, p->value, &name);
+        if (!value.ptr) {
+            spark_notes_fmt(&e->notes, "Classification emrfs-site: %.*s has no effect: there is no EMRFS, S3 is read through S3A where the image has it.",
+                            SLICE_ARG(p->key));
+            continue;
+        }
+        spark_notes_fmt(&e->notes, "Classification emrfs-site: %.*s becomes %.*s of S3A.", SLICE_ARG(p->key), SLICE_ARG(name));
+        set_below_application(e, slice_fmt(e->arena, "spark.hadoop.%.*s", SLICE_ARG(name)), value);
+    }
+}
+
+static struct err *read_emrfs_site(struct emr *e, const struct json *properties)
+{
+    copy_properties(properties, &e->emrfs);
     return NULL;
 }
 
 static const struct classification {
     struct slice name;
-    struct err *(*read)(struct emr *e, const struct json *properties, struct settings *s);
+    struct err *(*read)(struct emr *e, const struct json *properties);
 } classifications[] = {
     {S_INIT("spark-defaults"), read_spark_defaults},
     {S_INIT("spark-env"), read_spark_env},
@@ -208,12 +298,12 @@ static const struct classification {
     {S_INIT("spark-metrics"), read_metrics},
     {S_INIT("spark-hive-site"), read_hive_site},
     {S_INIT("core-site"), read_core_site},
-    {S_INIT("emrfs-site"), note_no_emrfs},
-    {S_INIT("emr-job-submitter"), note_no_submitter},
+    {S_INIT("emrfs-site"), read_emrfs_site},
+    {S_INIT("emr-job-submitter"), read_job_submitter},
     {S_INIT("emr-containers-defaults"), read_containers_defaults},
 };
 
-static struct err *read_one(struct emr *e, const struct json *configuration, struct settings *s)
+static struct err *read_one(struct emr *e, const struct json *configuration)
 {
     struct slice name = json_get_text(configuration, "classification");
     const struct classification *c = NULL;
@@ -226,9 +316,12 @@ static struct err *read_one(struct emr *e, const struct json *configuration, str
         struct slice inner = json_get_text(nested, "classification");
         if (!slice_eq(name, S("spark-env")) || !slice_eq(inner, S("export")))
             return unsupported(inner);
+        const struct json *deeper = json_item(json_get(nested, S("configurations")), 0);
+        if (deeper)
+            return unsupported(json_get_text(deeper, "classification"));
         TRY(read_exports(e, json_get(nested, S("properties"))));
     }
-    return c->read(e, json_get(configuration, S("properties")), s);
+    return c->read(e, json_get(configuration, S("properties")));
 }
 
 /* ---- files ---- */
@@ -285,19 +378,18 @@ static void add_site_file(struct emr *e, const char *name, const struct spark_co
 
 struct err *emr_read_configuration(struct emr *e)
 {
-    struct settings s = {0};
-    spark_conf_init(&e->defaults, e->arena);
-    spark_conf_init(&s.log4j, e->arena);
-    spark_conf_init(&s.metrics, e->arena);
-    spark_conf_init(&s.hive_site, e->arena);
-    spark_conf_init(&s.core_site, e->arena);
+    struct spark_conf *const confs[] = {&e->defaults, &e->exports, &e->emrfs, &e->log4j, &e->metrics, &e->hive_site, &e->core_site};
+    for (size_t i = 0; i < ARRAY_SIZE(confs); i++)
+        spark_conf_init(confs[i], e->arena);
     e->job_start_timeout_s = JOB_START_TIMEOUT_DEFAULT_S;
     set_release_defaults(e);
     JSON_FOREACH(configuration, json_get(e->in->configuration_overrides, S("applicationConfiguration")))
-        TRY(read_one(e, configuration, &s));
-    add_properties_file(e, "log4j2.properties", &s.log4j);
-    add_properties_file(e, "metrics.properties", &s.metrics);
-    add_site_file(e, "hive-site.xml", &s.hive_site);
-    add_site_file(e, "core-site.xml", &s.core_site);
+        TRY(read_one(e, configuration));
+    apply_exports(e);
+    apply_emrfs(e);
+    add_properties_file(e, "log4j2.properties", &e->log4j);
+    add_properties_file(e, "metrics.properties", &e->metrics);
+    add_site_file(e, "hive-site.xml", &e->hive_site);
+    add_site_file(e, "core-site.xml", &e->core_site);
     return NULL;
 }

@@ -19,17 +19,19 @@ static struct json *parse(struct arena *arena, const char *text)
     return json;
 }
 
+static const char *given_file; /* s3://b/given */
+static int files_read;
+
 static struct err *read_file(void *context, struct arena *arena, struct slice uri, struct slice *ret_text)
 {
     (void)context;
-    static const char *const broken[] = {"[]", "spec: {containers: [1]}", "spec: 3", "metadata: x", "spec: {containers: {a: 1}}",
-                                         "spec: {containers: [{env: 1, resources: [], ports: x}], volumes: y}"};
-    for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
-        if (slice_eq(uri, slice_fmt(arena, "s3://b/broken-%zu", i))) {
-            *ret_text = slice_from_cstr(broken[i]);
-            return NULL;
-        }
+    if (slice_eq(uri, S("s3://b/given"))) {
+        *ret_text = slice_from_cstr(given_file);
+        files_read++;
+        return NULL;
     }
+    if (slice_eq(uri, S("s3://b/away")))
+        return err_new(ERR_UNAVAILABLE, "nobody answers");
     if (!slice_eq(uri, S("s3://b/t.yaml")))
         return err_new(ERR_NOT_FOUND, "no object %.*s", SLICE_ARG(uri));
     *ret_text = S("spec:\n  tolerations: [{key: k, operator: Exists}]\n  containers:\n  - name: side\n  - name: spark-kubernetes-driver\n");
@@ -243,7 +245,7 @@ static void test_classifications_become_files_and_environment(void **state)
     expect_text(json_get_text(data, "metrics.properties"), "*.sink.console.class=c\n");
     assert_true(slice_find(json_get_text(data, "hive-site.xml"), S("<name>a.b</name><value>&lt;&amp;&gt;</value>")) > 0);
     assert_true(slice_find(json_get_text(data, "core-site.xml"), S("<name>fs.x</name><value>y</value>")) > 0);
-    assert_true(has_note(&p, "emrfs-site") && has_note(&p, "emr-job-submitter") && has_note(&p, "logging.image"));
+    assert_true(has_note(&p, "emrfs-site: fs.s3.x has no effect") && has_note(&p, "emr-job-submitter") && has_note(&p, "logging.image"));
     arena_free(arena);
 }
 
@@ -257,6 +259,10 @@ static void test_wrong_runs_are_refused(void **state)
         {PI_JAR,
          "{\"applicationConfiguration\": [{\"classification\": \"spark-defaults\", \"configurations\": [{\"classification\": \"export\"}]}]}",
          "Classification export not supported."},
+        {PI_JAR,
+         "{\"applicationConfiguration\": [{\"classification\": \"spark-env\", \"configurations\": [{\"classification\": \"export\", "
+         "\"configurations\": [{\"classification\": \"deeper\"}]}]}]}",
+         "Classification deeper not supported."},
         {PI_JAR,
          "{\"applicationConfiguration\": [{\"classification\": \"emr-containers-defaults\", \"properties\": {\"job-start-timeout\": \"soon\"}}]}",
          "Classification emr-containers-defaults: job-start-timeout must be a positive number of seconds, not soon."},
@@ -349,23 +355,270 @@ static void test_a_pod_template_comes_through_the_caller(void **state)
     arena_free(arena);
 }
 
-static void test_an_odd_template_is_refused_or_mended(void **state)
+#define WITH_TEMPLATE(role) "{\"applicationConfiguration\": [{\"classification\": \"spark-defaults\", \"properties\": " \
+                            "{\"spark.kubernetes." role ".podTemplateFile\": \"s3://b/given\"}}]}"
+
+static void test_templates_are_held_to_emrs_list(void **state)
 {
     (void)state;
-    static const bool refused[] = {true, true, false, false, false, false};
+    static const struct {
+        const char *text, *message;
+    } rows[] = {
+        {"[]", "It is no Pod."},
+        {"spec: {containers: [1]}", "An item of containers is no object."},
+        {"spec: 3", "Field spec is no object."},
+        {"metadata: x", "Field metadata is no object."},
+        {"kind: Job", "It is a Job, no Pod."},
+        {"status: {}", "Field status in Pod not allowed but specified."},
+        {"spec: {containers: {a: 1}}", "Field containers is no list."},
+        {"spec: {volumes: y}", "Field volumes is no list."},
+        {"spec: {containers: [{env: 1}]}", "Field env is no list."},
+        {"spec: {hostNetwork: true}", "Field spec.hostNetwork in Pod not allowed but specified."},
+        {"spec: {securityContext: {runAsUser: 0}}", "Field spec.securityContext in Pod not allowed but specified."},
+        {"spec: {serviceAccountName: admin}", "Field spec.serviceAccountName in Pod not allowed but specified."},
+        {"spec: {containers: [{name: spark-kubernetes-executor, command: [sh]}]}",
+         "Field container.command in Spark main container not allowed but specified."},
+        {"spec: {containers: [{name: a}, {name: spark-kubernetes-executor, image: x}]}",
+         "Field container.image in Spark main container not allowed but specified."},
+        {"spec: {containers: [{name: first-is-taken, image: x}]}", "Field container.image in Spark main container not allowed but specified."},
+        {"spec: {containers: [{name: spark-kubernetes-executor, env: [{name: SIDECAR_SIGNAL_FILE, value: x}]}]}",
+         "Environment variable SIDECAR_SIGNAL_FILE in Spark main container is reserved."},
+        {"spec: {volumes: [{name: mnt-dir, emptyDir: {}}]}", "Volume name mnt-dir is reserved."},
+        {"spec: {containers: [{name: spark-kubernetes-executor, volumeMounts: [{name: x, mountPath: /mnt/data/}]}]}",
+         "Defined volume mount path on main container must not overlap with reserved mount paths: [/var/log/fluentd, /var/log/spark/user, "
+         "/var/log/spark/apps, /tmp, /mnt, /home/hadoop]"},
+        {"spec: {containers: [{name: spark-kubernetes-executor, volumeMounts: [{name: x, mountPath: /var/log}]}]}",
+         "Defined volume mount path on main container must not overlap with reserved mount paths: [/var/log/fluentd, /var/log/spark/user, "
+         "/var/log/spark/apps, /tmp, /mnt, /home/hadoop]"},
+        {"spec: {containers: [{name: spark-kubernetes-executor}, {name: s, volumeMounts: [{name: emr-container-communicate, mountPath: /v}]}]}",
+         "Container s mounts the volume emr-container-communicate, which pods do not have here: logs are shipped without a container."},
+    };
     struct arena *arena = arena_new();
-    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct spark_emr_plan p;
-        struct slice overrides = slice_fmt(arena,
-                                           "{\"applicationConfiguration\": [{\"classification\": \"spark-defaults\", \"properties\": "
-                                           "{\"spark.kubernetes.driver.podTemplateFile\": \"s3://b/broken-%zu\"}}]}",
-                                           i);
-        struct err *e = plan(arena, PI_JAR, overrides.ptr, &p);
-        assert_int_equal(e != NULL, refused[i]);
-        if (!e)
-            assert_true(json_count(json_get(driver_container(&p), S("env"))) > 5);
+        given_file = rows[i].text;
+        struct err *e = plan(arena, PI_JAR, WITH_TEMPLATE("executor"), &p);
+        assert_non_null(e);
+        assert_true(err_has_code(e, "USER_ERROR"));
+        expect_text(err_message(e), slice_fmt(arena, "Executor pod template validation failed. %s", rows[i].message).ptr);
         err_free(e);
     }
+    arena_free(arena);
+}
+
+#define TEMPLATE(role) \
+    "apiVersion: v1\nkind: Pod\nmetadata: {labels: {team: a}}\nspec:\n" \
+    "  volumes: [{name: data, emptyDir: {}}]\n  nodeSelector: {disk: ssd}\n  priorityClassName: high\n" \
+    "  initContainers: [{name: i, image: busybox, command: [ls]}]\n" \
+    "  containers:\n  - {name: helper, image: busybox, command: [sleep, '1']}\n" \
+    "  - name: spark-kubernetes-" role "\n    env: [{name: MINE, value: x}]\n    volumeMounts: [{name: data, mountPath: /mntx}]\n"
+
+static void test_what_templates_may_hold_is_kept(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct spark_emr_plan p;
+    given_file = TEMPLATE("driver");
+    files_read = 0;
+    assert_null(plan(arena, PI_JAR, WITH_TEMPLATE("driver"), &p));
+    assert_int_equal(files_read, 1); /* what was checked is what is used */
+    expect_text(json_get_text(JSON_AT(p.pod, "metadata", "labels"), "team"), "a");
+    expect_text(json_get_text(JSON_AT(p.pod, "spec", "nodeSelector"), "disk"), "ssd");
+    expect_text(env_value(&p, "MINE"), "x");
+    assert_int_equal(json_count(JSON_AT(p.pod, "spec", "containers")), 2);
+    given_file = TEMPLATE("executor");
+    assert_null(plan(arena, PI_JAR, WITH_TEMPLATE("executor"), &p));
+    struct json *map = json_item(p.others, 0);
+    expect_text(json_get_text(json_get(map, S("data")), "podspec-configmap-key"), given_file);
+    expect_text(spark_conf_get(&p.conf, "spark.kubernetes.executor.podTemplateFile"), "/opt/spark/pod-template/pod-spec-template.yml");
+    expect_text(spark_conf_get(&p.conf, "spark.kubernetes.executor.podTemplateContainerName"), "spark-kubernetes-executor");
+    arena_free(arena);
+}
+
+static void test_files_that_cannot_be_read_refuse_the_run(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *option, *message, *code;
+        enum err_kind kind;
+    } rows[] = {
+        {"--properties-file s3://b/none", "Failed when loading Spark properties from s3://b/none: no object s3://b/none", NULL, ERR_NOT_FOUND},
+        {"--properties-file /x.conf", "Failed when loading Spark properties from /x.conf: it must be in S3, there are no files at this submitter",
+         "USER_ERROR", ERR_INVALID},
+        {"--properties-file s3://b/away", "Failed when loading Spark properties from s3://b/away: nobody answers", NULL, ERR_UNAVAILABLE},
+        {"--conf spark.kubernetes.driver.podTemplateFile=/t.yaml",
+         "Could not load pod from template file /t.yaml: it must be in S3, there are no files at this submitter", "USER_ERROR", ERR_INVALID},
+        {"--conf spark.kubernetes.executor.podTemplateFile=s3://b/away", "Could not load pod from template file s3://b/away: nobody answers", NULL,
+         ERR_UNAVAILABLE},
+    };
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct spark_emr_plan p;
+        struct err *e = plan(arena, slice_fmt(arena, "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"local:///a.py\", \"sparkSubmitParameters\": \"%s\"}}",
+                                              rows[i].option).ptr, NULL, &p);
+        assert_non_null(e);
+        expect_text(err_message(e), rows[i].message);
+        assert_int_equal(e->kind, rows[i].kind);
+        assert_true(rows[i].code ? err_has_code(e, rows[i].code) : !e->code);
+        err_free(e);
+    }
+    given_file = "spec: {a: [";
+    struct spark_emr_plan p;
+    struct err *e = plan(arena, PI_JAR, WITH_TEMPLATE("driver"), &p);
+    assert_non_null(e);
+    assert_true(slice_starts_with(err_message(e), S("Could not load pod from template file s3://b/given: ")) && err_has_code(e, "USER_ERROR"));
+    err_free(e);
+    arena_free(arena);
+}
+
+static void expect_conf(const struct spark_emr_plan *p, const char *key, const char *value, enum spark_conf_source source)
+{
+    const struct spark_conf_entry *e = spark_conf_find(&p->conf, slice_from_cstr(key));
+    if (!e)
+        fail_msg("%s is not set", key);
+    expect_text(e->value, value);
+    assert_int_equal(e->source, source);
+}
+
+static void test_a_properties_file_lies_between_conf_and_classifications(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct spark_emr_plan p;
+    given_file = "spark.a file\nspark.b=file\nspark.c : file\nspark.kubernetes.namespace file\nother x\n";
+    assert_null(plan(arena,
+                     "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"local:///a.py\", \"sparkSubmitParameters\": "
+                     "\"--properties-file s3://b/given --conf spark.a=argument\"}}",
+                     "{\"applicationConfiguration\": [{\"classification\": \"spark-defaults\", \"properties\": "
+                     "{\"spark.a\": \"app\", \"spark.b\": \"app\", \"spark.d\": \"app\"}}]}",
+                     &p));
+    expect_conf(&p, "spark.a", "argument", SPARK_CONF_ARGUMENT);
+    expect_conf(&p, "spark.b", "file", SPARK_CONF_PROPERTIES_FILE);
+    expect_conf(&p, "spark.c", "file", SPARK_CONF_PROPERTIES_FILE);
+    expect_conf(&p, "spark.d", "app", SPARK_CONF_APPLICATION);
+    expect_conf(&p, "spark.executor.cores", "1", SPARK_CONF_RELEASE_DEFAULT);
+    expect_conf(&p, "spark.kubernetes.namespace", "team-a", SPARK_CONF_SYSTEM);
+    assert_true(has_note(&p, "spark.kubernetes.namespace may not be set: \"file\"") && has_note(&p, "Ignoring non-Spark config property: other"));
+    arena_free(arena);
+}
+
+static void test_repeated_classifications_merge_and_the_particular_wins(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct spark_emr_plan p;
+    assert_null(plan(arena, PI_JAR,
+                     "{\"applicationConfiguration\": ["
+                     "{\"classification\": \"spark-defaults\", \"properties\": {\"spark.executorEnv.A\": \"defaults\", \"spark.hadoop.fs.s3a.threads.max\": \"9\"}},"
+                     "{\"classification\": \"spark-env\", \"configurations\": [{\"classification\": \"export\", \"properties\": {\"A\": \"1\", \"B\": \"1\", "
+                     "\"AWS_REGION\": \"eu-west-1\"}}]},"
+                     "{\"classification\": \"spark-env\", \"configurations\": [{\"classification\": \"export\", \"properties\": {\"B\": \"2\"}}]},"
+                     "{\"classification\": \"spark-log4j\", \"properties\": {\"log4j.logger.a.B\": \"DEBUG\"}},"
+                     "{\"classification\": \"spark-log4j\", \"properties\": {\"log4j.logger.c\": \"WARN\", \"log4j.logger.a.B\": \"ERROR\"}},"
+                     "{\"classification\": \"core-site\", \"properties\": {\"x\": \"1\", \"y\": \"1\"}},"
+                     "{\"classification\": \"core-site\", \"properties\": {\"y\": \"2\"}},"
+                     "{\"classification\": \"emrfs-site\", \"properties\": {\"fs.s3.maxConnections\": \"50\", \"fs.s3.threadpool.maxSize\": \"3\", "
+                     "\"fs.s3.enableServerSideEncryption\": \"true\", \"fs.s3.consistent\": \"true\"}},"
+                     "{\"classification\": \"emr-containers-defaults\", \"properties\": {\"job-start-timeout\": \"5\"}},"
+                     "{\"classification\": \"emr-containers-defaults\", \"properties\": {\"job-start-timeout\": \"7\", \"executor.loging\": \"x\"}},"
+                     "{\"classification\": \"emr-job-submitter\", \"properties\": {\"jobsubmitter.node.toleration.a.b/c.effect\": \"NoSchedule\", "
+                     "\"jobsubmiter.logging\": \"x\"}}]}",
+                     &p));
+    expect_conf(&p, "spark.executorEnv.A", "defaults", SPARK_CONF_APPLICATION);
+    expect_conf(&p, "spark.kubernetes.driverEnv.A", "1", SPARK_CONF_APPLICATION);
+    expect_conf(&p, "spark.executorEnv.B", "2", SPARK_CONF_APPLICATION);
+    expect_conf(&p, "spark.executorEnv.AWS_REGION", "eu-west-1", SPARK_CONF_APPLICATION);
+    expect_conf(&p, "spark.hadoop.fs.s3a.connection.maximum", "50", SPARK_CONF_APPLICATION);
+    expect_conf(&p, "spark.hadoop.fs.s3a.threads.max", "9", SPARK_CONF_APPLICATION);
+    expect_conf(&p, "spark.hadoop.fs.s3a.encryption.algorithm", "AES256", SPARK_CONF_APPLICATION);
+    assert_int_equal(p.job_start_timeout_s, 7);
+    static const char *const notes[] = {"fs.s3.consistent has no effect", "fs.s3.maxConnections becomes fs.s3a.connection.maximum",
+                                        "executor.loging is not known", "jobsubmiter.logging is not known"};
+    for (size_t i = 0; i < ARRAY_SIZE(notes); i++)
+        if (!has_note(&p, notes[i]))
+            fail_msg("no note %s", notes[i]);
+    assert_false(has_note(&p, "jobsubmitter.node.toleration"));
+    struct json *data = json_get(p.conf_map, S("data"));
+    struct slice log4j = json_get_text(data, "log4j2.properties");
+    assert_true(slice_find(log4j, S("logger.user1.level=error\n")) > 0 && slice_find(log4j, S("logger.user2.name=c\n")) > 0 &&
+                slice_find(log4j, S("user3")) < 0);
+    struct slice core = json_get_text(data, "core-site.xml");
+    assert_true(slice_find(core, S("<name>y</name><value>2</value>")) > 0 && slice_find(core, S("<name>y</name><value>1</value>")) < 0);
+    arena_free(arena);
+}
+
+static const struct json *effective_row(const struct spark_emr_plan *p, const char *classification, const char *name)
+{
+    JSON_FOREACH(c, json_get(p->effective, S("configurations"))) {
+        if (!slice_eq(json_get_text(c, "classification"), slice_from_cstr(classification)))
+            continue;
+        JSON_FOREACH(row, json_get(c, S("properties"))) {
+            if (slice_eq(json_get_text(row, "name"), slice_from_cstr(name)))
+                return row;
+        }
+    }
+    fail_msg("no %s in %s", name, classification);
+    return NULL;
+}
+
+static void test_every_effective_value_has_its_source(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct spark_emr_plan p;
+    assert_null(plan(arena,
+                     "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"local:///a.py\", \"sparkSubmitParameters\": "
+                     "\"--conf spark.b=2 --executor-memory 3G --conf spark.my.Password=abc\"}}",
+                     "{\"applicationConfiguration\": ["
+                     "{\"classification\": \"spark-defaults\", \"properties\": {\"spark.a\": \"1\", \"spark.b\": \"1\"}},"
+                     "{\"classification\": \"spark-hive-site\", \"properties\": {\"javax.jdo.option.ConnectionPassword\": \"abc\", \"h\": \"1\"}},"
+                     "{\"classification\": \"spark-log4j2\", \"properties\": {\"rootLogger.level\": \"warn\"}},"
+                     "{\"classification\": \"emr-containers-defaults\", \"properties\": {\"job-start-timeout\": \"60\"}}]}",
+                     &p));
+    static const struct {
+        const char *classification, *name, *value, *source;
+    } rows[] = {
+        {"spark-defaults", "spark.a", "1", "application-configuration"},
+        {"spark-defaults", "spark.b", "2", "conf-argument"},
+        {"spark-defaults", "spark.executor.memory", "3G", "option"},
+        {"spark-defaults", "spark.driver.memory", "1G", "release-default"},
+        {"spark-defaults", "spark.kubernetes.namespace", "team-a", "system"},
+        {"spark-defaults", "spark.my.Password", "*********(redacted)", "conf-argument"},
+        {"spark-defaults", "spark.kubernetes.driver.secretKeyRef.AWS_ACCESS_KEY_ID", "creds:AWS_ACCESS_KEY_ID", "release-default"},
+        {"spark-hive-site", "javax.jdo.option.ConnectionPassword", "*********(redacted)", "application-configuration"},
+        {"spark-hive-site", "h", "1", "application-configuration"},
+        {"spark-log4j2", "rootLogger.level", "warn", "application-configuration"},
+        {"spark-log4j2", "appender.console.type", "Console", "release-default"},
+        {"emr-containers-defaults", "job-start-timeout", "60", "application-configuration"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct json *row = effective_row(&p, rows[i].classification, rows[i].name);
+        expect_text(json_get_text(row, "value"), rows[i].value);
+        expect_text(json_get_text(row, "source"), rows[i].source);
+    }
+    expect_text(json_get_text(p.effective, "sparkVersion"), "3.5.9");
+    struct slice before = SLICE_NONE;
+    JSON_FOREACH(row, json_get(json_item(json_get(p.effective, S("configurations")), 0), S("properties"))) {
+        assert_true(!before.ptr || slice_cmp(before, json_get_text(row, "name")) < 0);
+        before = json_get_text(row, "name");
+    }
+    arena_free(arena);
+}
+
+static void test_a_configuration_that_no_config_map_takes_is_refused(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct strbuf driver = STRBUF_ARENA(arena), file = STRBUF_ARENA(arena);
+    struct spark_emr_plan p;
+    strbuf_append_cstr(&driver, "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"local:///a.py\", \"sparkSubmitParameters\": \"--properties-file s3://b/given\"}}");
+    for (size_t i = 0; i < 2000; i++)
+        strbuf_append_fmt(&file, "spark.k%zu %0600d\n", i, 0);
+    given_file = slice_dup(arena, strbuf_slice(&file)).ptr;
+    struct err *e = plan(arena, slice_dup(arena, strbuf_slice(&driver)).ptr, NULL, &p);
+    assert_non_null(e);
+    assert_true(slice_starts_with(err_message(e), S("The properties and files of the run's configuration have 12")));
+    err_free(e);
     arena_free(arena);
 }
 
@@ -400,7 +653,13 @@ int main(void)
         cmocka_unit_test(test_objects_of_s3_are_fetched_first),
         cmocka_unit_test(test_a_sql_job_runs_the_sql_shell),
         cmocka_unit_test(test_a_pod_template_comes_through_the_caller),
-        cmocka_unit_test(test_an_odd_template_is_refused_or_mended),
+        cmocka_unit_test(test_templates_are_held_to_emrs_list),
+        cmocka_unit_test(test_what_templates_may_hold_is_kept),
+        cmocka_unit_test(test_files_that_cannot_be_read_refuse_the_run),
+        cmocka_unit_test(test_a_properties_file_lies_between_conf_and_classifications),
+        cmocka_unit_test(test_repeated_classifications_merge_and_the_particular_wins),
+        cmocka_unit_test(test_every_effective_value_has_its_source),
+        cmocka_unit_test(test_a_configuration_that_no_config_map_takes_is_refused),
         cmocka_unit_test(test_spark_4_brings_a_network_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
