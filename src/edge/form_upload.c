@@ -71,15 +71,21 @@ static struct err *pre_data_too_long(const struct form_upload *form)
 static bool is_one_line(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++)
-        if ((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t')
+        if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7f)
             return false;
     return true;
 }
 
+static struct err *check_field(struct slice name, struct slice value)
+{
+    if (slice_eq_nocase(name, S("policy")) || slice_eq_nocase(name, S("key")) || slice_starts_with_nocase(name, S("x-ignore-")) || is_one_line(value))
+        return NULL;
+    return invalid_argument("field", name, S("A field of the form has a control character."));
+}
+
 static struct err *add_field(struct form_upload *form, struct slice name, struct slice value)
 {
-    if (!slice_eq_nocase(name, S("policy")) && !slice_eq_nocase(name, S("key")) && !slice_starts_with_nocase(name, S("x-ignore-")) && !is_one_line(value))
-        return invalid_argument("field", name, S("A field of the form has a control character."));
+    TRY(check_field(name, value));
     /* A name that comes twice is one with both values: what the policy sees is what is used. */
     for (size_t i = 0; i < form->field_count; i++) {
         if (!slice_eq_nocase(form->fields[i].name, name))
@@ -122,8 +128,8 @@ static struct err *read_fields(struct form_upload *form)
     }
 }
 
-/* ${filename} in every field. Source: "Creating an HTML form", form fields. */
-static void replace_variables(struct form_upload *form)
+/* ${filename} in every field, which may bring what a field itself may not have. Source: "Creating an HTML form", form fields. */
+static struct err *replace_variables(struct form_upload *form)
 {
     struct slice variable = S("${filename}");
     for (size_t i = 0; i < form->field_count; i++) {
@@ -139,7 +145,9 @@ static void replace_variables(struct form_upload *form)
         }
         strbuf_append(&out, rest);
         form->fields[i].value = strbuf_slice(&out);
+        TRY(check_field(form->fields[i].name, form->fields[i].value));
     }
+    return NULL;
 }
 
 /* ---- who, and may they ---- */
@@ -175,7 +183,8 @@ static struct slice header_of(struct slice name)
     static const struct slice same[] = {S_INIT("cache-control"), S_INIT("content-type"), S_INIT("content-disposition"), S_INIT("content-encoding"),
                                         S_INIT("content-language"), S_INIT("content-md5"), S_INIT("expires")};
     static const struct slice not_headers[] = {S_INIT("x-amz-algorithm"), S_INIT("x-amz-credential"), S_INIT("x-amz-date"), S_INIT("x-amz-signature"),
-                                               S_INIT("x-amz-security-token"), S_INIT("x-amz-checksum-algorithm")};
+                                               S_INIT("x-amz-security-token"), S_INIT("x-amz-checksum-algorithm"),
+                                               S_INIT("x-amz-copy-source")}; /* would copy instead of storing the file */
     if (slice_eq_nocase(name, S("acl")))
         return S("x-amz-acl");
     if (slice_eq_nocase(name, S("tagging")))
@@ -247,7 +256,7 @@ struct err *edge_open_form(struct edge *edge, struct call *call, struct aws_requ
         return aws_err(ERR_INVALID, 400, "MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.");
     form->data = form_data_new(call->arena, (struct aws_reader){.read = read_http, .ctx = call->http}, boundary);
     TRY(read_fields(form));
-    replace_variables(form);
+    TRY(replace_variables(form));
     TRY(check_identity(edge, form, call->now, ret_identity));
     TRY(post_policy_parse(call->arena, field(form, S("policy")), &form->policy));
     if (!field(form, S("key")).ptr)

@@ -97,6 +97,26 @@ def test_fields_become_headers_and_the_name_of_the_file_the_key(ember, s3):
     assert (got["ContentType"], got["CacheControl"], got["Metadata"], got["StorageClass"]) == ("text/x", "no-cache", {"who": "my cat+1.jpg"}, "STANDARD_IA")
 
 
+def test_a_form_stores_its_file_and_never_copies(ember, s3):
+    s3.put_object(Bucket="forms", Key="other", Body=b"six by")
+    copy = {"x-amz-copy-source": "/forms/other"}
+    made = s3.generate_presigned_post("forms", "no-copy", Fields=copy, Conditions=[copy, ["content-length-range", 0, 3]])
+    assert post(ember, made, b"123")[0] == 204 and get(s3, "no-copy") == b"123"
+    status, _, answer = post(ember, made, b"1234")
+    assert (status, error_of(answer)[0]) == (400, "EntityTooLarge") and get(s3, "no-copy") == b"123"
+
+
+@pytest.mark.parametrize("name", ["a%0D%0AX: b", "a%0Ab", "a%0Db", "a%00b", "a%01b", "a%7Fb"])
+def test_the_name_of_the_file_ends_no_header(ember, s3, name):
+    conditions = [["starts-with", "$x-amz-meta-who", ""], ["starts-with", "$Content-Type", ""]]
+    for field in ("x-amz-meta-who", "Content-Type"):
+        made = s3.generate_presigned_post("forms", "named", Fields={field: "${filename}"}, Conditions=[c for c in conditions if c[1] == "$" + field])
+        body = form_body(made["fields"], None, end=False) + (b'--edge\r\nContent-Disposition: form-data; name="file"; filename*=utf-8\'\'%s\r\n\r\n1\r\n--edge--\r\n'
+                                                             % name.encode())
+        status, _, answer = send(ember, body)
+        assert (status, error_of(answer)[0]) == (400, "InvalidArgument") and is_missing(s3, "named")
+
+
 def test_a_name_that_comes_twice_is_one_field(ember, s3):
     made = s3.generate_presigned_post("forms", "twice", Conditions=[["eq", "$x-amz-meta-a", "1,2"]])
     pairs = list(made["fields"].items())
