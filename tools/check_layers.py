@@ -19,6 +19,7 @@ ALLOWED = {
     "jobs": {"base", "store", "spark", "k8s", "logship"},
     "services": {"base", "http", "aws", "store", "spark", "jobs", "objects", "logstore", "cluster"},
     "edge": {"base", "http", "aws", "store", "services"},
+    "events": {"base", "http", "store"},
     "runner": {"base", "http", "aws", "cluster"},
     "cli": {"base", "http", "aws", "cluster", "daemon"},
     "daemon": None,  # any: the wiring

@@ -1,6 +1,7 @@
 #include "store/job_run.h"
 #include "base/arena.h"
 #include "store/access_key.h"
+#include "store/event_feed.h"
 #include "store/job_queue.h"
 
 struct insert {
@@ -125,6 +126,8 @@ struct err *store_job_run_insert(struct store *store, struct arena *arena, const
 {
     struct insert c = {.arena = arena, .row = row, .resource_arn = resource_arn, .token = token, .request_sha256 = request_sha256};
     TRY(db_write(store_db(store), insert, &c));
+    if (!c.first_id.ptr)
+        store_events_poke(store);
     *ret_id = c.first_id.ptr ? c.first_id : c.id;
     return NULL;
 }
@@ -247,6 +250,8 @@ struct err *store_job_run_change(struct store *store, const struct job_run_chang
 {
     struct change c = {.change = what};
     TRY(db_write(store_db(store), change, &c));
+    if (c.changed && what->to.ptr)
+        store_events_poke(store);
     *ret_changed = c.changed;
     return NULL;
 }
@@ -275,6 +280,8 @@ struct err *store_job_run_retry(struct store *store, const struct job_run_change
 {
     struct change c = {.change = what};
     TRY(db_write(store_db(store), retry, &c));
+    if (c.changed)
+        store_events_poke(store);
     *ret_changed = c.changed;
     return NULL;
 }

@@ -1,9 +1,14 @@
 #include "store/store.h"
 #include "base/arena.h"
+#include "base/mutex.h"
+#include "store/event_feed.h"
 #include <stdlib.h>
 
 struct store {
     struct db *db;
+    struct mutex events_lock; /* guards the count */
+    struct condition more_events;
+    uint64_t event_count; /* of commits with events, and of pokes */
 };
 
 /* Forward only; a released row is never changed. */
@@ -64,6 +69,8 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     "ALTER TABLE virtual_cluster ADD COLUMN security_configuration_id TEXT;"
     "CREATE INDEX virtual_cluster_secured ON virtual_cluster(security_configuration_id) WHERE security_configuration_id IS NOT NULL",
+    /* 5: how far the events of job runs were delivered. */
+    "CREATE TABLE event_delivery (name TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 };
 
 struct err *store_open(const char *path, struct store **ret_store)
@@ -74,6 +81,8 @@ struct err *store_open(const char *path, struct store **ret_store)
         free(store);
         return e;
     }
+    mutex_init(&store->events_lock, LOCK_EVENT_FEED);
+    condition_init(&store->more_events);
     *ret_store = store;
     return NULL;
 }
@@ -83,10 +92,40 @@ void store_close(struct store *store)
     if (!store)
         return;
     db_close(store->db);
+    condition_deinit(&store->more_events);
+    mutex_deinit(&store->events_lock);
     free(store);
 }
 
 struct db *store_db(struct store *store)
 {
     return store->db;
+}
+
+/* ---- event_feed.h: being woken ---- */
+
+void store_events_poke(struct store *store)
+{
+    mutex_lock(&store->events_lock);
+    store->event_count++;
+    condition_broadcast(&store->more_events);
+    mutex_unlock(&store->events_lock);
+}
+
+uint64_t store_events_count(struct store *store)
+{
+    mutex_lock(&store->events_lock);
+    uint64_t count = store->event_count;
+    mutex_unlock(&store->events_lock);
+    return count;
+}
+
+bool store_events_wait(struct store *store, uint64_t count, int64_t deadline_ms)
+{
+    mutex_lock(&store->events_lock);
+    while (store->event_count == count && mutex_wait_until(&store->more_events, &store->events_lock, deadline_ms)) {
+    }
+    bool more = store->event_count != count;
+    mutex_unlock(&store->events_lock);
+    return more;
 }
