@@ -107,6 +107,20 @@ static void complete_by_profile(struct command *command, struct access *access)
         access->ca_path = slice_cstr(command->arena, ini_get(config, section, S("ca_bundle")));
 }
 
+/* Whether a daemon's certificate is good for this machine's own address only its clients' settings would tell; who reads its data directory
+ * may use the listener on loopback that it has beside TLS. */
+static void prefer_internal_endpoint(struct command *command, struct access *access)
+{
+    struct slice text;
+    int64_t port;
+    if (!slice_starts_with(access->endpoint, S("https://")))
+        return;
+    struct err *e = read_file(command, "internal-port", &text);
+    if (!e && slice_to_i64(slice_trim(text), 1, 65535, &port))
+        access->endpoint = slice_fmt(command->arena, "http://127.0.0.1:%lld", (long long)port);
+    err_free(e);
+}
+
 static struct slice without_final_slash(struct slice url)
 {
     while (url.len && url.ptr[url.len - 1] == '/')
@@ -134,6 +148,8 @@ struct err *command_client_access(struct command *command, struct access *ret_ac
         const char *ca_path = access.ca_path;
         TRY(command_access(command, &access));
         access.ca_path = ca_path;
+        if (!ca_path)
+            prefer_internal_endpoint(command, &access);
     }
     if (!access.access_key_id.ptr || !access.secret.ptr)
         return err_new(ERR_INVALID, "there is no key for %.*s: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or name its --data-dir",

@@ -104,6 +104,7 @@ struct err *command_doctor(struct command *command) NODISCARD;
 struct err *command_jobs(struct command *command) NODISCARD;
 struct err *command_jobs_show(struct command *command) NODISCARD;
 struct err *command_logs(struct command *command) NODISCARD;
+struct err *command_events(struct command *command) NODISCARD;
 struct err *command_run(struct command *command) NODISCARD;
 struct err *command_completion(struct command *command) NODISCARD;
 struct err *command_man(struct command *command) NODISCARD;

@@ -30,6 +30,10 @@ static const struct option_def LOGS_OPTIONS[] = {
     {"--executor", 0, "N", "of this executor", NULL},
     VIRTUAL_CLUSTER_OPTION,
 };
+static const struct option_def EVENTS_OPTIONS[] = {
+    {"--follow", 'f', NULL, "go on, and print what happens until Ctrl-C", NULL},
+    {"--after", 0, "CURSOR", "only what happened behind this place; now: only what happens from now on", NULL},
+};
 static const struct option_def RUN_OPTIONS[] = {
     {"--executors", 0, "N", "how many executors (2)", NULL},
     {"--class", 0, "C", "a jar's main class", NULL},
@@ -107,6 +111,21 @@ const struct command_def COMMANDS[] = {
         .min_args = 1,
         .max_args = 1,
         .run = command_logs,
+    },
+    {
+        .name = "events",
+        .argument = "",
+        .about = "print what happened to job runs",
+        .manual = "Every change of state of every job run and every new attempt's driver, in the order in which they happened. With --follow it goes on, also "
+                  "over a restart of emberd.\n\n"
+                  "--output text prints tab-separated lines: time, run, state (or ATTEMPT N), name, details, cursor (a \"-\" where there is none). --output "
+                  "json prints a line {\"cursor\": ..., \"event\": ...} for each, with events as EventBridge writes those of EMR on EKS. --after the last "
+                  "cursor goes on behind it.",
+        .examples = "ember events --follow --after now\n"
+                    "ember events --output json | jq -r 'select(.event.detail.state == \"FAILED\") | .event.detail.id'",
+        OPTIONS(EVENTS_OPTIONS),
+        .formats = "text json",
+        .run = command_events,
     },
     {
         .name = "env",

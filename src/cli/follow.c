@@ -34,10 +34,10 @@ static struct err *follow_to_end(struct follow *follow, struct arena *arena, str
     int fd = follow->interrupts ? follow->interrupts->fd : -1;
     for (;;) {
         bool again = false, leave = false;
-        if (follow->interrupts && interrupts_take(follow->interrupts)) {
-            follow->client->stop = false;
+        int interrupts = follow->interrupts ? interrupts_take(follow->interrupts) : 0;
+        if (interrupts) {
             progress_hide(&follow->progress);
-            TRY(follow->interrupted(follow, &leave));
+            TRY(follow->interrupted(follow, interrupts, &leave));
         }
         arena_reset(arena);
         struct json *run = NULL;

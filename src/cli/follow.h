@@ -10,8 +10,8 @@ struct follow {
     struct slice virtual_cluster_id, id;
     struct log_choice choice;
     struct interrupts *interrupts; /* NULL: Ctrl-C ends the program */
-    /* Asked at each Ctrl-C, between calls; *ret_leave true: following ends there, without an end of the run. */
-    struct err *(*interrupted)(struct follow *follow, bool *ret_leave);
+    /* Asked at a Ctrl-C, or several at once (count), between calls; *ret_leave true: following ends there, without an end of the run. */
+    struct err *(*interrupted)(struct follow *follow, int count, bool *ret_leave);
     void *context; /* of who follows */
     struct progress progress;
 };

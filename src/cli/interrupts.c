@@ -23,8 +23,8 @@ static void *read_signals(void *context)
         int number;
         if (sigwait(&set, &number) != 0)
             continue;
-        if (__atomic_add_fetch(&interrupts->pending, 1, __ATOMIC_SEQ_CST) > 1 && interrupts->stop)
-            *interrupts->stop = true;
+        if (__atomic_add_fetch(&interrupts->pending, 1, __ATOMIC_SEQ_CST) >= __atomic_load_n(&interrupts->stop_at, __ATOMIC_SEQ_CST))
+            __atomic_store_n(interrupts->stop, true, __ATOMIC_RELAXED);
         ssize_t written = write(interrupts->fd, &(uint64_t){1}, sizeof(uint64_t)); /* it never blocks: the sum is small */
         (void)written;
     }
@@ -33,7 +33,7 @@ static void *read_signals(void *context)
 
 struct err *interrupts_watch(struct interrupts *interrupts, volatile bool *stop)
 {
-    *interrupts = (struct interrupts){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .stop = stop};
+    *interrupts = (struct interrupts){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .stop = stop, .stop_at = 1};
     if (interrupts->fd < 0)
         return err_errno(errno, "eventfd");
     sigset_t set = only_interrupts();
@@ -46,10 +46,11 @@ struct err *interrupts_watch(struct interrupts *interrupts, volatile bool *stop)
     return NULL;
 }
 
-bool interrupts_take(struct interrupts *interrupts)
+int interrupts_take(struct interrupts *interrupts)
 {
     uint64_t count;
+    __atomic_store_n(interrupts->stop, false, __ATOMIC_RELAXED); /* a call that ends for one that came just now is made again */
     ssize_t got = read(interrupts->fd, &count, sizeof(count));
     (void)got;
-    return __atomic_exchange_n(&interrupts->pending, 0, __ATOMIC_SEQ_CST) > 0;
+    return __atomic_exchange_n(&interrupts->pending, 0, __ATOMIC_SEQ_CST);
 }

@@ -210,15 +210,15 @@ static char ask(struct run *run)
     }
 }
 
-static struct err *interrupted(struct follow *follow, bool *ret_leave)
+static struct err *interrupted(struct follow *follow, int count, bool *ret_leave)
 {
     struct run *run = follow->context;
     run->command->exit_status = STATUS_INTERRUPTED;
     bool can_ask = isatty(STDIN_FILENO) && follow->progress.screen.terminal;
     const char *told = command_option(run->command, "--on-interrupt");
     char answer = told && strcmp(told, "cancel") == 0 ? 'c' : 'd';
-    if (run->cancelled)
-        answer = 'd'; /* no patience for the end of it */
+    if (run->cancelled || (count > 1 && can_ask))
+        answer = 'd'; /* no patience */
     else if (can_ask && !told) {
         fputc('\n', stderr);
         answer = ask(run);
@@ -270,7 +270,9 @@ static struct err *run_program(struct run *run)
     TRY(make_wish(run, &wish));
     TRY(run_wish_to_json(command, &wish, &input));
     TRY(interrupts_watch(run->interrupts, &run->client->stop)); /* until here Ctrl-C simply ends the program */
+    __atomic_store_n(&run->interrupts->stop_at, 2, __ATOMIC_SEQ_CST); /* who would know then whether there is a run? */
     TRY(start(run, input, &answer));
+    __atomic_store_n(&run->interrupts->stop_at, 1, __ATOMIC_SEQ_CST);
     struct slice id = json_get_text(answer, "id");
     run->follow.virtual_cluster_id = run->virtual_cluster_id;
     run->follow.id = id;

@@ -409,6 +409,28 @@ def test_ctrl_c_and_detach_leave_the_run_alone(jobs, script, answer):
     jobs.wait_state(run, "COMPLETED")
 
 
+def test_ctrl_c_is_heard_while_emberd_hangs(jobs, script):
+    with running(jobs, script, words=("out=up", "sleep=8")) as terminal:
+        run = run_id(terminal)
+        jobs.process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(1.5) # a call is under way by now
+            terminal.type("\x03").expect("go on: ", timeout_s=15).type("d\n")
+            assert terminal.wait() == 130
+        finally:
+            jobs.process.send_signal(signal.SIGCONT)
+    jobs.wait_state(run, "COMPLETED")
+
+
+def test_sql_is_run_with_its_options(jobs, tmp_path):
+    query = tmp_path / "report.sql"
+    query.write_text("select 1;\n")
+    run = jobs.ember("run", "--create", "--detach", query, "--", "--hivevar", "day=1 2").stdout.decode().strip()
+    driver = jobs.wait_state(run, *FINAL)["jobDriver"]["sparkSqlJobDriver"]
+    assert driver["sparkSqlParameters"] == "--conf spark.executor.instances=2 --hivevar 'day=1 2'"
+    assert driver["entryPoint"].endswith("/report.sql")
+
+
 @pytest.mark.parametrize("options,state,words", [([], "COMPLETED", "goes on"), (["--on-interrupt", "cancel"], "CANCELLED", "Cancelling")])
 def test_without_a_terminal_nobody_is_asked(jobs, script, options, state, words):
     process = subprocess.Popen([EMBER, "run", "--create", *options, script, "--", "out=up", "sleep=5"], env=jobs.env, stdin=subprocess.DEVNULL,
@@ -432,6 +454,28 @@ def test_the_data_directory_is_enough(jobs, ended):
     assert ended[0] in done.stdout.decode()
     env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = "somebody", "else" # without an endpoint they are another account's
     subprocess.run([EMBER, "jobs"], env=dict(env, EMBER_DATA_DIR=str(jobs.data_dir)), stdout=subprocess.PIPE, check=True, timeout=60)
+
+
+def test_it_needs_no_certificate_on_the_daemons_own_machine(tmp_path, script):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=far.example"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    daemon = JobEmber(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key))
+    try:
+        daemon.start()
+        env = {k: v for k, v in daemon.env.items() if not k.startswith("AWS_")}
+        done = subprocess.run([EMBER, "run", "--create", script, "--", "out=up"], env=env, stdout=subprocess.PIPE, check=True, timeout=60)
+        assert done.stdout == b"up\n"
+    finally:
+        if daemon.process:
+            daemon.stop()
+    daemon.check_nothing_left()
+
+
+def test_clusters_in_every_form(jobs):
+    assert jobs.ember("clusters").stdout == b"local\n"
+    assert jobs.ember("clusters", "--output", "table").stdout == b"NAME\nlocal\n"
+    assert json.loads(jobs.ember("clusters", "--output=json").stdout) == {"clusters": [{"name": "local"}]}
 
 
 def test_a_profile_is_enough(jobs, ended, tmp_path):
