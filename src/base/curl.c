@@ -1,5 +1,6 @@
-/* curl: see curl.h. Each pooled handle is an easy handle inside a multi handle of its own: the multi handle holds the
- * connections, and unlike curl_easy_perform its loop lets us look at the stop flag and the silence limit often. */
+/* curl: see curl.h. What is pooled are multi handles: they hold the connections, and unlike curl_easy_perform their loop lets us look at the
+ * stop flag and the silence limit often. Each call has an easy handle of its own, since one that is used again remembers its last answer's
+ * headers after they are freed (libcurl 7.88; client_test shows it). */
 #include "base/curl.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -12,7 +13,7 @@
 enum { IDLE_HANDLES_MAX = 32, STOP_POLL_MS = 200 };
 
 struct handle {
-    CURL *easy;
+    CURL *easy; /* NULL while pooled */
     CURLM *multi;
     struct handle *next;
 };
@@ -78,7 +79,6 @@ struct err *curl_pool_new(const struct curl_pool_options *options, struct curl_p
 
 static void handle_free(struct handle *handle)
 {
-    curl_easy_cleanup(handle->easy);
     curl_multi_cleanup(handle->multi);
     free(handle);
 }
@@ -113,19 +113,23 @@ static struct handle *pool_take(struct curl_pool *pool)
         pool->idle_count--;
     }
     mutex_unlock(&pool->lock);
-    if (handle)
-        return handle;
-    handle = xcalloc(1, sizeof(*handle));
+    if (!handle) {
+        handle = xcalloc(1, sizeof(*handle));
+        handle->multi = curl_multi_init();
+        if (!handle->multi)
+            abort(); /* only for lack of memory */
+        curl_multi_setopt(handle->multi, CURLMOPT_MAXCONNECTS, 4L);
+    }
     handle->easy = curl_easy_init();
-    handle->multi = curl_multi_init();
-    if (!handle->easy || !handle->multi)
-        abort(); /* only for lack of memory */
-    curl_multi_setopt(handle->multi, CURLMOPT_MAXCONNECTS, 4L);
+    if (!handle->easy)
+        abort();
     return handle;
 }
 
 static void pool_give(struct curl_pool *pool, struct handle *handle)
 {
+    curl_easy_cleanup(handle->easy);
+    handle->easy = NULL;
     mutex_lock(&pool->lock);
     bool keep = pool->idle_count < IDLE_HANDLES_MAX;
     if (keep) {
@@ -236,7 +240,6 @@ static void handle_prepare(struct curl_pool *pool, struct handle *handle, struct
 {
     CURL *easy = handle->easy;
     const struct curl_call *call = transfer->call;
-    curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_URL, call->url);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -315,11 +318,9 @@ struct err *curl_pool_perform(struct curl_pool *pool, const struct curl_call *ca
     long status = 0;
     curl_easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_multi_remove_handle(handle->multi, handle->easy); /* an unfinished transfer's connection is closed by this */
-    curl_easy_setopt(handle->easy, CURLOPT_ERRORBUFFER, NULL);
-    curl_easy_setopt(handle->easy, CURLOPT_HTTPHEADER, NULL);
+    pool_give(pool, handle);
     curl_slist_free_all(headers);
     err_free(transfer.err);
-    pool_give(pool, handle);
     if (e)
         return e;
     *ret_status = (int)status;

@@ -4,7 +4,7 @@
 #include "cluster/apiserver/table.h"
 #include <string.h>
 
-enum { BODY_MAX_BYTES = 3 << 20, SEGMENTS_MAX = 8 };
+enum { BODY_MAX_BYTES = 3 << 20, SEGMENTS_MAX = 10 /* more than any path that means something */ };
 
 /* ---- what is asked ---- */
 

@@ -189,6 +189,8 @@ static void test_a_pod_needs_its_service_account(void **state)
 {
     struct fixture *f = *state;
     expect(f, 201, "POST", PODS, POD("p"));
+    expect(f, 200, "GET", PODS "/p/status", NULL);
+    expect(f, 404, "GET", PODS "/p/status/extra", NULL);
     struct answer answer = ask(f, "POST", PODS,
                                "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"serviceAccountName\":\"nobody\",\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}");
     assert_int_equal(answer.status, 403);
