@@ -241,7 +241,7 @@ static void *watch_main(void *arg)
     w->told = c->event_count;
     watch_list(w);
     while (!w->stop) {
-        if (c->trouble) {
+        if (c->trouble && !c->list_again && w->told >= c->event_count) { /* after all that came before: an event says that it answers again */
             struct err *e = err_new(ERR_UNAVAILABLE, "%s", c->trouble);
             c->trouble = NULL;
             pthread_mutex_unlock(&c->lock);
