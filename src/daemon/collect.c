@@ -6,6 +6,7 @@
 #include "base/strbuf.h"
 #include "edge/access_log.h"
 #include "edge/metrics.h"
+#include "events/webhook.h"
 #include "http/server.h"
 #include "jobs/job_run_state.h"
 #include "jobs/reconciler.h"
@@ -150,6 +151,24 @@ static void collect_reconciler(const struct collect_sources *sources, struct str
     metric_u64(out, "ember_reconcile_queue_due_keys", "", stats.due);
 }
 
+static void collect_webhook(const struct collect_sources *sources, struct strbuf *out)
+{
+    struct webhook_stats stats;
+    struct err *e = webhook_get_stats(sources->webhook, &stats);
+    if (e || !stats.on) {
+        err_free(e);
+        return;
+    }
+    metric_head(out, "ember_webhook_delivered_total", "counter", "Events that the receiver took.");
+    metric_u64(out, "ember_webhook_delivered_total", "", stats.delivered);
+    metric_head(out, "ember_webhook_failures_total", "counter", "Deliveries that failed and are tried again.");
+    metric_u64(out, "ember_webhook_failures_total", "", stats.failures);
+    metric_head(out, "ember_webhook_waiting_events", "gauge", "Events that the receiver has not taken yet.");
+    metric_u64(out, "ember_webhook_waiting_events", "", (uint64_t)stats.waiting);
+    metric_head(out, "ember_webhook_lag_seconds", "gauge", "How long the first of them has waited.");
+    metric_seconds(out, "ember_webhook_lag_seconds", "", stats.oldest_ms * 1000);
+}
+
 /* ---- base ---- */
 
 static void collect_database(struct strbuf *out)
@@ -256,6 +275,7 @@ void collect_metrics(const struct collect_sources *sources, struct strbuf *out)
     collect_servers(sources, out);
     collect_runs(sources, out);
     collect_reconciler(sources, out);
+    collect_webhook(sources, out);
     collect_database(out);
     collect_logs(sources, out);
     collect_process(out);

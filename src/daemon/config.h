@@ -47,6 +47,8 @@ struct config {
     int64_t rate_limit, rate_limit_burst, write_limit, write_limit_burst, job_rate_limit;
     int64_t auth_failure_limit, auth_failure_burst;
     bool auth_failure_loopback;
+    const char *webhook_url, *webhook_secret_file; /* both or none */
+    const char *webhook_ca_file;                   /* NULL: the system's */
     bool help, version; /* asked for: nothing else counts */
     bool check_config, print_config;
 };

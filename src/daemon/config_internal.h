@@ -6,6 +6,7 @@
 enum option_type {
     OPTION_FOLDER,
     OPTION_PATH,
+    OPTION_URL,     /* of http or https */
     OPTION_LISTEN,
     OPTION_ACCOUNT,
     OPTION_REGION,

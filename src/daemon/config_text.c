@@ -76,6 +76,9 @@ static void append_range(struct strbuf *out, const struct option_row *row)
     case OPTION_PATH:
         strbuf_append_cstr(out, "a file's path");
         return;
+    case OPTION_URL:
+        strbuf_append_cstr(out, "`https://…`; `http://…` on loopback");
+        return;
     case OPTION_LISTEN:
         strbuf_append_cstr(out, "a numeric address and a port, `[::1]:4567`");
         return;

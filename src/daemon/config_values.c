@@ -11,6 +11,7 @@
 
 #define MAX_TOKEN_FILE_BYTES 4096
 #define MIN_TOKEN_BYTES 16
+#define MAX_URL_BYTES 2048
 
 /* The text of an option, given or default; NULL: neither. */
 static const char *text_of(const struct config *config, enum config_option option)
@@ -180,6 +181,44 @@ static void interpret_limits(struct arena *arena, struct config *config, struct 
     config->auth_failure_loopback = switch_of(arena, config, CONFIG_AUTH_FAILURE_LOOPBACK, problems);
 }
 
+/* The host of an absolute URL with its brackets and without its port; absent: it is none, or names a user. */
+static struct slice url_host(struct slice rest)
+{
+    size_t len = 0;
+    while (len < rest.len && !strchr("/?", rest.ptr[len]))
+        len++;
+    struct slice host = slice_sub(rest, 0, len);
+    for (size_t i = 0; i < rest.len; i++)
+        if (rest.ptr[i] <= ' ' || rest.ptr[i] >= 0x7f || strchr("#\"<>\\^`{|}", rest.ptr[i]))
+            return SLICE_NONE;
+    if (slice_index(host, '@') >= 0)
+        return SLICE_NONE;
+    ptrdiff_t colon = slice_rindex(host, ':');
+    if (colon >= 0 && slice_index(slice_from(host, (size_t)colon), ']') < 0)
+        host = slice_sub(host, 0, (size_t)colon);
+    return host.len ? host : SLICE_NONE;
+}
+
+static void interpret_webhook(struct arena *arena, struct config *config, struct problems *problems)
+{
+    config->webhook_url = text_of(config, CONFIG_WEBHOOK_URL);
+    config->webhook_secret_file = path_of(arena, config, CONFIG_WEBHOOK_SECRET_FILE, problems);
+    config->webhook_ca_file = path_of(arena, config, CONFIG_WEBHOOK_CA_FILE, problems);
+    if (!config->webhook_url != !config->webhook_secret_file)
+        problem_add(problems, "%.*s: webhook-url and webhook-secret-file go together",
+                    SLICE_ARG(config_place(arena, config, config->webhook_url ? CONFIG_WEBHOOK_URL : CONFIG_WEBHOOK_SECRET_FILE)));
+    if (!config->webhook_url)
+        return;
+    struct slice url = slice_from_cstr(config->webhook_url), given = config_place(arena, config, CONFIG_WEBHOOK_URL);
+    bool clear = slice_starts_with(url, S("http://"));
+    struct slice host = clear || slice_starts_with(url, S("https://")) ? url_host(slice_from(url, clear ? 7 : 8)) : SLICE_NONE;
+    if (!host.ptr || url.len > MAX_URL_BYTES)
+        problem_add(problems, "%.*s is not an address like https://receiver.example.com/events, without a user's name in it", SLICE_ARG(given));
+    else if (clear && !slice_eq(host, S("localhost")) && !slice_eq(host, S("[::1]")) && !slice_starts_with(host, S("127.")) &&
+             !switch_of(arena, config, CONFIG_INSECURE, problems))
+        problem_add(problems, "%.*s: %.*s is not loopback: use https, or --insecure to send everything in clear", SLICE_ARG(given), SLICE_ARG(host));
+}
+
 void config_interpret(struct arena *arena, struct config *config, struct problems *problems)
 {
     interpret_data_dir(arena, config, problems);
@@ -192,20 +231,20 @@ void config_interpret(struct arena *arena, struct config *config, struct problem
     interpret_access_log(arena, config, problems);
     config->metrics_token_file = path_of(arena, config, CONFIG_METRICS_TOKEN_FILE, problems);
     interpret_limits(arena, config, problems);
+    interpret_webhook(arena, config, problems);
 }
 
 /* ---- files ---- */
 
-static void check_token_file(const struct config *config, struct arena *arena, struct problems *problems)
+static void check_token_file(const struct config *config, enum config_option option, const char *path, struct arena *arena, struct problems *problems)
 {
-    const char *path = config->metrics_token_file;
-    struct slice given = config_place(arena, config, CONFIG_METRICS_TOKEN_FILE), text;
+    struct slice given = config_place(arena, config, option), text;
     struct stat st;
     struct err *e = file_read(arena, path, MAX_TOKEN_FILE_BYTES, &text);
     if (e)
         problem_add(problems, "%.*s: %.*s", SLICE_ARG(given), SLICE_ARG(err_message(e)));
     else if (slice_trim(text).len < MIN_TOKEN_BYTES)
-        problem_add(problems, "%.*s: the token in it has fewer than %d characters", SLICE_ARG(given), MIN_TOKEN_BYTES);
+        problem_add(problems, "%.*s: what is in it has fewer than %d characters", SLICE_ARG(given), MIN_TOKEN_BYTES);
     else if (stat(path, &st) == 0 && (st.st_mode & 07))
         problem_add(problems, "%.*s: everybody may read it: chmod 600 %s", SLICE_ARG(given), path);
     err_free(e);
@@ -223,7 +262,11 @@ size_t config_check_files(struct arena *arena, const struct config *config, cons
         tls_context_free(context);
     }
     if (config->metrics_token_file)
-        check_token_file(config, arena, &problems);
+        check_token_file(config, CONFIG_METRICS_TOKEN_FILE, config->metrics_token_file, arena, &problems);
+    if (config->webhook_secret_file)
+        check_token_file(config, CONFIG_WEBHOOK_SECRET_FILE, config->webhook_secret_file, arena, &problems);
+    if (config->webhook_ca_file && access(config->webhook_ca_file, R_OK) != 0)
+        problem_add(&problems, "%.*s: this user can't read it", SLICE_ARG(config_place(arena, config, CONFIG_WEBHOOK_CA_FILE)));
     if (config->access_log && config->access_log[0] == '/') {
         struct slice path = slice_from_cstr(config->access_log);
         const char *dir = slice_cstr(arena, slice_sub(path, 0, (size_t)slice_rindex(path, '/')));

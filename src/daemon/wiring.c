@@ -11,6 +11,8 @@
 #include "edge/access_log.h"
 #include "edge/edge.h"
 #include "edge/metrics.h"
+#include "events/feed.h"
+#include "events/webhook.h"
 #include "http/server.h"
 #include "jobs/reconciler.h"
 #include "logstore/logstore.h"
@@ -48,6 +50,8 @@ struct daemon {
     struct logstore *logstore;
     struct clusters *clusters;
     struct reconciler *reconciler;
+    struct feed *feed;
+    struct webhook *webhook;
     struct slice endpoint, internal_endpoint;
     struct parts parts;
     struct mutex connections_lock; /* guards the list and arena while the daemon runs */
@@ -196,27 +200,66 @@ static void collect(void *ctx, struct strbuf *out)
                                               .internal_server = daemon->internal_server,
                                               .store = daemon->store,
                                               .reconciler = daemon->reconciler,
-                                              .access_log = daemon->access_log},
+                                              .access_log = daemon->access_log,
+                                              .webhook = daemon->webhook},
                     out);
+}
+
+/* edge_options.events */
+static struct err *read_events(void *ctx, struct arena *arena, const struct edge_events_question *question, struct slice *ret_json)
+{
+    struct daemon *daemon = ctx;
+    struct json *page;
+    _Static_assert(EDGE_EVENTS_LIMIT_MAX <= FEED_LIMIT_MAX && EDGE_EVENTS_WAIT_MAX_S * 1000 <= FEED_WAIT_MAX_MS, "the door is no wider than the feed");
+    TRY(feed_read(daemon->feed, arena, &(struct feed_question){.after = question->after, .limit = question->limit, .wait_ms = question->wait_ms}, &page));
+    *ret_json = json_to_slice(arena, page);
+    return NULL;
+}
+
+static struct err *start_events(struct daemon *daemon)
+{
+    struct slice key;
+    TRY(store_secret(daemon->store, daemon->arena, S("event-key"), &key));
+    const struct event_source source = {.account_id = daemon->config->account_id, .region = daemon->config->region, .key = key};
+    daemon->feed = feed_new(daemon->store, &source);
+    return webhook_start(&(struct webhook_options){.store = daemon->store, .source = source}, &daemon->webhook);
+}
+
+/* What is in the file without blanks around it; ret_text: to be wiped. path NULL: absent, both. */
+static struct err *read_token(struct arena *arena, const char *path, struct slice *ret_text, struct slice *ret_token)
+{
+    struct slice text = SLICE_NONE;
+    if (path)
+        TRY(file_read(arena, path, MAX_TOKEN_FILE_BYTES, &text));
+    *ret_text = text;
+    *ret_token = slice_trim(text);
+    return text.ptr && !ret_token->len ? err_new(ERR_INVALID, "%s is empty", path) : NULL;
 }
 
 static struct err *apply_token(struct daemon *daemon, const struct config *config)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
-    struct slice text = SLICE_NONE;
-    if (config->metrics_token_file)
-        TRY(file_read(arena, config->metrics_token_file, MAX_TOKEN_FILE_BYTES, &text));
-    struct slice token = slice_trim(text);
-    if (text.ptr && !token.len)
-        return err_new(ERR_INVALID, "%s is empty", config->metrics_token_file);
+    struct slice text, token;
+    TRY(read_token(arena, config->metrics_token_file, &text, &token));
     edge_set_metrics_token(daemon->edge, token);
     secret_wipe((char *)(uintptr_t)text.ptr, text.len);
     return NULL;
 }
 
+static struct err *apply_webhook(struct daemon *daemon, const struct config *config)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice text, secret;
+    TRY(read_token(arena, config->webhook_secret_file, &text, &secret));
+    struct err *e = webhook_set(daemon->webhook, &(struct webhook_settings){.url = config->webhook_url, .secret = secret, .ca_path = config->webhook_ca_file});
+    secret_wipe((char *)(uintptr_t)text.ptr, text.len);
+    return e;
+}
+
 struct err *daemon_apply(struct daemon *daemon, const struct config *config)
 {
     TRY(apply_token(daemon, config));
+    TRY(apply_webhook(daemon, config));
     TRY(access_log_open(daemon->access_log, config->access_log, config->access_log_max_mib << 20));
     edge_set_limits(daemon->edge, &(struct edge_limits){
                                       .principal = {config->rate_limit * 60, config->rate_limit_burst},
@@ -248,7 +291,9 @@ static struct err *start_parts(struct daemon *daemon, const struct root_key *key
                                                    .access_log = daemon->access_log,
                                                    .metrics = daemon->metrics,
                                                    .collect = collect,
+                                                   .events = read_events,
                                                    .collect_ctx = daemon});
+    TRY(start_events(daemon));
     TRY(daemon_apply(daemon, config));
     TRY(start_server(daemon));
     TRY(objects_open(path_in(daemon, "objects"), &daemon->objects));
@@ -309,11 +354,13 @@ void daemon_stop(struct daemon *daemon)
 {
     if (!daemon)
         return;
+    feed_end_waits(daemon->feed);
     if (daemon->edge)
         while (!edge_close_control(daemon->edge, CONTROL_GRACE_MS)) {
             /* They use what is about to go. Their own deadlines end them; the limit of the whole stop is main's. */
         }
     reconciler_stop(daemon->reconciler);
+    webhook_stop(daemon->webhook);
     for (struct connection *c = daemon->connections; c; c = c->next)
         k8s_client_free(c->client);
     if (daemon->clusters)
@@ -323,6 +370,7 @@ void daemon_stop(struct daemon *daemon)
     if (daemon->internal_server)
         http_server_stop(daemon->internal_server, SERVER_GRACE_MS);
     edge_free(daemon->edge);
+    feed_free(daemon->feed);
     access_log_free(daemon->access_log);
     metrics_free(daemon->metrics);
     logstore_close(daemon->logstore);

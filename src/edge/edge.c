@@ -34,6 +34,7 @@ struct edge *edge_new(const struct edge_options *options)
     edge->access_log = options->access_log;
     edge->metrics = options->metrics;
     edge->collect = options->collect;
+    edge->events = options->events;
     edge->collect_ctx = options->collect_ctx;
     edge->limiter = rate_limiter_new(MAX_BUCKETS);
     edge->signing_keys = sigv4_keys_new();

@@ -15,6 +15,14 @@ struct parts;
 struct store;
 struct strbuf;
 
+/* GET /ember/events. */
+#define EDGE_EVENTS_LIMIT_MAX 1000
+#define EDGE_EVENTS_WAIT_MAX_S 20
+struct edge_events_question {
+    struct slice after; /* a cursor, "now", or absent */
+    int64_t limit, wait_ms;
+};
+
 struct edge_options {
     struct slice account_id;         /* "111122223333" */
     struct slice region;             /* "us-east-1" */
@@ -25,7 +33,10 @@ struct edge_options {
     struct metrics *metrics;
     /* Appends the families of the rest of the daemon to /metrics. Called while the edge is open and not closing, by any thread. */
     void (*collect)(void *ctx, struct strbuf *out);
-    void *collect_ctx;
+    /* Answers the question in JSON. ERR_INVALID: the cursor is none; ERR_LIMIT: too many wait. Called as collect is; its wait must end when the
+     * daemon stops. NULL: there are none. */
+    struct err *(*events)(void *ctx, struct arena *arena, const struct edge_events_question *question, struct slice *ret_json);
+    void *collect_ctx; /* ctx of both */
 };
 
 /* limits.c says what they count. */

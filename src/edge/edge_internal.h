@@ -15,6 +15,7 @@ enum door {
     DOOR_SERVICE, /* service is set */
     DOOR_HEALTH,  /* unsigned /healthz */
     DOOR_METRICS, /* /metrics, unsigned or with a bearer token */
+    DOOR_EVENTS,  /* /ember/events, signed as service, which is emr-containers */
     DOOR_OURS,    /* another of our unsigned paths, which nothing serves yet: 404 */
     DOOR_UNKNOWN, /* signed for a service that is not here; service is one of the same protocol, scope_service its name */
 };
@@ -56,6 +57,7 @@ struct edge {
     struct access_log *access_log;
     struct metrics *metrics;
     void (*collect)(void *ctx, struct strbuf *out);
+    struct err *(*events)(void *ctx, struct arena *arena, const struct edge_events_question *question, struct slice *ret_json);
     void *collect_ctx;
     struct store *store;
     struct slice account_id, region;
@@ -85,6 +87,12 @@ bool edge_is_loopback(struct slice address);
 /* ---- metrics_door.c ---- */
 
 void edge_serve_metrics(struct edge *edge, struct http_request *http, struct slice request_id);
+
+/* ---- events_door.c ---- */
+
+/* Of a request whose signature holds. The refusal in the words of service. */
+struct err *edge_read_events(struct edge *edge, struct arena *arena, const struct principal *principal, const struct aws_service *service,
+                             const struct aws_request *request, struct slice *ret_json) NODISCARD;
 
 /* ---- authenticate.c ---- */
 

@@ -149,16 +149,11 @@ static struct err *identify(struct passage *p)
 {
     struct err *routed = NULL;
     bool s3 = p->target.service->protocol == AWS_REST_XML;
-    if (s3)
+    /* An unsigned form names its service by Action=, which the body had to tell first. */
+    if (!s3 && p->target.door == DOOR_SERVICE && p->target.signing == SIGNING_NONE)
+        p->target = edge_route_target(p->arena, &p->request, p->http->host);
+    if (s3 || p->target.door == DOOR_SERVICE)
         routed = aws_route(p->arena, p->target.service, &p->request, &p->route);
-    else
-        TRY(read_whole_body(p));
-    if (!s3 && p->target.door == DOOR_SERVICE) {
-        /* An unsigned form names its service by Action=, which the body had to tell first. */
-        if (p->target.signing == SIGNING_NONE)
-            p->target = edge_route_target(p->arena, &p->request, p->http->host);
-        routed = aws_route(p->arena, p->target.service, &p->request, &p->route);
-    }
     struct err *e = edge_authenticate(p->edge, p->arena, &p->target, &p->request, p->now, &p->identity);
     if (e) {
         err_free(routed);
@@ -176,7 +171,8 @@ static struct err *identify(struct passage *p)
     return routed;
 }
 
-static struct err *run(struct passage *p)
+/* *ret_response is still to be sent, unless the operation has answered by itself. */
+static struct err *run(struct passage *p, struct aws_response *ret_response)
 {
     const struct aws_operation *operation = p->route.operation;
     void *in;
@@ -198,33 +194,84 @@ static struct err *run(struct passage *p)
                                      .header_count = p->call.sent_header_count, .streamed = true});
         return NULL;
     }
-    struct aws_response response = aws_encode_response(p->arena, operation, &p->request, p->request_id, out);
+    *ret_response = aws_encode_response(p->arena, operation, &p->request, p->request_id, out);
     if (p->call.form)
-        response = edge_form_response(&p->call, &response);
-    log_request(p, NULL, response.status);
-    send(p, &response);
+        *ret_response = edge_form_response(&p->call, ret_response);
     return NULL;
 }
 
-/* Who may go on: first by where they come from, then, known, by who they are. Failures to say who are counted. */
-static struct err *admit(struct passage *p)
+/* Failures to say who asks are counted. */
+static struct err *count_failure(struct passage *p, struct err *e)
 {
-    TRY(edge_limit_address(p->edge, p->arena, p->target.service, p->http->remote_address));
-    struct err *e = edge_is_form_upload(&p->target, &p->request) ? identify_form(p) : identify(p);
     bool theirs = e && e->kind != ERR_INTERNAL && e->kind != ERR_UNAVAILABLE;
     if (theirs && p->identity.principal.kind == PRINCIPAL_ANONYMOUS)
         edge_count_failure(p->edge, p->arena, p->http->remote_address, slice_from_cstr(e->code));
-    return e ? e : edge_limit_principal(p->edge, p->arena, &p->identity.principal, p->route.operation);
+    return e;
+}
+
+/* What is done before the daemon's parts are entered, since a stop waits for those inside: who is slow with a body waits out here. */
+static struct err *receive(struct passage *p)
+{
+    TRY(edge_limit_address(p->edge, p->arena, p->target.service, p->http->remote_address));
+    return p->target.service->protocol == AWS_REST_XML ? NULL : count_failure(p, read_whole_body(p));
+}
+
+/* Who may go on, after where they come from by who they are. */
+static struct err *admit(struct passage *p)
+{
+    TRY(count_failure(p, edge_is_form_upload(&p->target, &p->request) ? identify_form(p) : identify(p)));
+    return edge_limit_principal(p->edge, p->arena, &p->identity.principal, p->route.operation);
+}
+
+static void tell_closed(struct passage *p)
+{
+    bool s3 = p->target.service->protocol == AWS_REST_XML;
+    fail(p, aws_err(ERR_UNAVAILABLE, 503, s3 ? "ServiceUnavailable" : "ServiceUnavailableException",
+                    "The service is starting or stopping. Please try again."));
+}
+
+static struct err *run_events(struct passage *p, struct slice *ret_json)
+{
+    TRY(edge_limit_address(p->edge, p->arena, p->target.service, p->http->remote_address));
+    TRY(read_whole_body(p));
+    struct err *e = edge_authenticate(p->edge, p->arena, &p->target, &p->request, p->now, &p->identity);
+    if (e && e->kind != ERR_INTERNAL && e->kind != ERR_UNAVAILABLE)
+        edge_count_failure(p->edge, p->arena, p->http->remote_address, slice_from_cstr(e->code));
+    if (e)
+        return e;
+    return edge_read_events(p->edge, p->arena, &p->identity.principal, p->target.service, &p->request, ret_json);
+}
+
+static void serve_events(struct passage *p)
+{
+    struct slice json;
+    if (!edge_enter(p->edge, EDGE_CONTROL)) {
+        tell_closed(p);
+        return;
+    }
+    struct err *e = run_events(p, &json);
+    secret_wipe(&p->identity.chain.key, sizeof(p->identity.chain.key));
+    if (e) {
+        fail(p, e);
+    } else {
+        const struct http_header headers[] = {{.name = S("Content-Type"), .value = S("application/json")},
+                                              {.name = S("x-amzn-RequestId"), .value = p->request_id}};
+        http_respond(p->http, 200, headers, ARRAY_SIZE(headers), json);
+    }
+    edge_leave(p->edge, EDGE_CONTROL);
 }
 
 static void serve_aws(struct passage *p)
 {
     enum edge_side side = is_data_service(p->target.service) ? EDGE_DATA : EDGE_CONTROL;
+    struct err *e = receive(p);
+    if (e) {
+        fail(p, e);
+        return;
+    }
     const struct parts *parts = edge_enter(p->edge, side);
     if (!parts) {
-        bool s3 = p->target.service->protocol == AWS_REST_XML;
-        fail(p, aws_err(ERR_UNAVAILABLE, 503, s3 ? "ServiceUnavailable" : "ServiceUnavailableException",
-                        "The service is starting or stopping. Please try again."));
+        tell_closed(p);
         return;
     }
     p->call = (struct call){
@@ -235,14 +282,19 @@ static void serve_aws(struct passage *p)
         .http = p->http,
         .body_length = -1,
     };
-    struct err *e = admit(p);
+    struct aws_response response;
+    e = admit(p);
     if (!e)
-        e = run(p);
+        e = run(p, &response);
     edge_close_body(&p->call);
     secret_wipe(&p->identity.chain.key, sizeof(p->identity.chain.key));
-    if (e)
+    edge_leave(p->edge, side); /* before the answer, which a client may take as slowly as it sent its body */
+    if (e) {
         fail(p, e);
-    edge_leave(p->edge, side);
+    } else if (!http_responded(p->http)) {
+        log_request(p, NULL, response.status);
+        send(p, &response);
+    }
 }
 
 static void answer_plain(struct passage *p, int status, struct slice text)
@@ -265,6 +317,9 @@ static void serve(struct passage *p)
         return;
     case DOOR_METRICS:
         edge_serve_metrics(p->edge, p->http, p->request_id);
+        return;
+    case DOOR_EVENTS:
+        serve_events(p);
         return;
     case DOOR_OURS:
         answer_plain(p, 404, S("not found\n"));

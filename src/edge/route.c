@@ -139,6 +139,8 @@ struct target edge_route_target(struct arena *arena, const struct aws_request *r
     target.signing = find_signing(arena, request, &target.scope_service);
     if (target.scope_service.ptr) {
         target.service = aws_service_find(target.scope_service);
+        if (target.service && slice_eq(request->path, S("/ember/events")) && slice_eq(target.service->signing_name, S("emr-containers")))
+            target.door = DOOR_EVENTS;
         if (!target.service) {
             target.door = DOOR_UNKNOWN;
             target.service = like(request, target.scope_service);
