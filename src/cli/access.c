@@ -1,4 +1,5 @@
-/* access: where the daemon of a data directory is and its root key, from the files that the daemon keeps there; or what the environment says. */
+/* access: where the daemon of a data directory is and its root key, from the files that the daemon keeps there; or what
+ * the environment says. */
 #include "base/fd.h"
 #include "cli/command.h"
 #include <errno.h>
@@ -31,7 +32,8 @@ struct err *command_access(struct command *command, struct access *ret_access)
     struct err *e = read_file(command, "root-credentials", &credentials);
     if (e && e->kind == ERR_NOT_FOUND) {
         err_free(e);
-        return err_new(ERR_NOT_FOUND, "%s is no data directory of emberd: start emberd, or say with --data-dir where its data is",
+        return err_new(ERR_NOT_FOUND,
+                       "%s is no data directory of emberd: start emberd, or say with --data-dir where its data is",
                        command->data_dir);
     }
     if (e)
@@ -39,7 +41,8 @@ struct err *command_access(struct command *command, struct access *ret_access)
     e = read_file(command, "endpoint", &endpoint);
     if ((e && e->kind == ERR_NOT_FOUND) || (!e && !is_running(command))) {
         err_free(e);
-        return err_new(ERR_NOT_FOUND, "no emberd runs on %s: start it with emberd --data-dir %s", command->data_dir, command->data_dir);
+        return err_new(ERR_NOT_FOUND, "no emberd runs on %s: start it with emberd --data-dir %s", command->data_dir,
+                       command->data_dir);
     }
     if (e)
         return e;
@@ -51,7 +54,9 @@ struct err *command_access(struct command *command, struct access *ret_access)
         .region = command->region.ptr ? command->region : ini_get(credentials, profile, S("region")),
     };
     if (!access.access_key_id.len || !access.secret.len || !access.endpoint.len)
-        return err_new(ERR_INVALID, "%s/root-credentials cannot be read: restore it, or remove it and start emberd again", command->data_dir);
+        return err_new(ERR_INVALID,
+                       "%s/root-credentials cannot be read: restore it, or remove it and start emberd again",
+                       command->data_dir);
     if (!access.region.len)
         access.region = S("us-east-1");
     *ret_access = access;
@@ -88,7 +93,8 @@ static void complete_by_profile(struct command *command, struct access *access)
     if (!named)
         profile = S("default");
     struct slice config = read_aws_file(command, "AWS_CONFIG_FILE", "config");
-    struct slice section = slice_eq(profile, S("default")) ? profile : slice_fmt(command->arena, "profile %.*s", SLICE_ARG(profile));
+    struct slice section =
+        slice_eq(profile, S("default")) ? profile : slice_fmt(command->arena, "profile %.*s", SLICE_ARG(profile));
     if (!access->access_key_id.ptr || named) { /* a profile that is named wins over keys of the environment */
         struct slice credentials = read_aws_file(command, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
         struct slice from = ini_get(credentials, profile, S("aws_access_key_id")).ptr ? credentials : config;
@@ -107,8 +113,8 @@ static void complete_by_profile(struct command *command, struct access *access)
         access->ca_path = slice_cstr(command->arena, ini_get(config, section, S("ca_bundle")));
 }
 
-/* Whether a daemon's certificate is good for this machine's own address only its clients' settings would tell; who reads its data directory
- * may use the listener on loopback that it has beside TLS. */
+/* Whether a daemon's certificate is good for this machine's own address only its clients' settings would tell; who
+ * reads its data directory may use the listener on loopback that it has beside TLS. */
 static void prefer_internal_endpoint(struct command *command, struct access *access)
 {
     struct slice text;
@@ -152,11 +158,14 @@ struct err *command_client_access(struct command *command, struct access *ret_ac
             prefer_internal_endpoint(command, &access);
     }
     if (!access.access_key_id.ptr || !access.secret.ptr)
-        return err_new(ERR_INVALID, "there is no key for %.*s: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or name its --data-dir",
+        return err_new(ERR_INVALID,
+                       "there is no key for %.*s: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or "
+                       "name its --data-dir",
                        SLICE_ARG(access.endpoint));
     access.endpoint = without_final_slash(access.endpoint);
     if (!slice_starts_with(access.endpoint, S("http://")) && !slice_starts_with(access.endpoint, S("https://")))
-        return err_new(ERR_INVALID, "AWS_ENDPOINT_URL %.*s is no http:// or https:// address", SLICE_ARG(access.endpoint));
+        return err_new(ERR_INVALID, "AWS_ENDPOINT_URL %.*s is no http:// or https:// address",
+                       SLICE_ARG(access.endpoint));
     if (!access.region.ptr)
         access.region = S("us-east-1");
     *ret_access = access;

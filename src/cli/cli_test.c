@@ -1,4 +1,5 @@
-/* Tables for the pure parts of ember: the command line, tables, times, what is shown of foreign text, what a run says. */
+/* Tables for the pure parts of ember: the command line, tables, times, what is shown of foreign text, what a run says.
+ */
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/job_runs.h"
@@ -58,8 +59,10 @@ static void test_a_wrong_command_line_is_told_in_one_sentence(void **state)
         {"logs", "say ember logs RUN"},
         {"jobs --name", "--name needs a value"},
         {"jobs --watch=1", "--watch takes no value"},
-        {"jobs --state running", "--state running is not one of PENDING, SUBMITTED, RUNNING, COMPLETED, FAILED, CANCEL_PENDING or CANCELLED"},
-        {"jobs --state FAILED,", "--state FAILED, is not one of PENDING, SUBMITTED, RUNNING, COMPLETED, FAILED, CANCEL_PENDING or CANCELLED"},
+        {"jobs --state running",
+         "--state running is not one of PENDING, SUBMITTED, RUNNING, COMPLETED, FAILED, CANCEL_PENDING or CANCELLED"},
+        {"jobs --state FAILED,",
+         "--state FAILED, is not one of PENDING, SUBMITTED, RUNNING, COMPLETED, FAILED, CANCEL_PENDING or CANCELLED"},
         {"jobs --output xml", "--output xml is neither of what ember jobs prints: table, text or json"},
         {"env --output json", "ember env takes no --output"},
         {"jobs -- x", "ember jobs takes nothing behind --"},
@@ -81,7 +84,8 @@ static void test_options_stand_anywhere_and_the_last_counts(void **state)
 {
     struct command command;
     bool help;
-    assert_null(parse("--data-dir=/d jobs --state FAILED -w --name a --name b --state=RUNNING,PENDING --region r", &command, &help));
+    assert_null(parse("--data-dir=/d jobs --state FAILED -w --name a --name b --state=RUNNING,PENDING --region r",
+                      &command, &help));
     assert_false(help);
     assert_string_equal(command.def->name, "jobs");
     assert_string_equal(command_option(&command, "--data-dir"), "/d");
@@ -160,7 +164,9 @@ static void test_times_read_as_people_write_them(void **state)
         int64_t s;
         const char *duration, *age;
     } rows[] = {
-        {-5, "0s", "0s"}, {0, "0s", "0s"}, {59, "59s", "59s"}, {60, "1m00s", "1m"}, {192, "3m12s", "3m"}, {3599, "59m59s", "59m"}, {3600, "1h00m", "1h"}, {7500, "2h05m", "2h"}, {86400, "1d00h", "1d"}, {273600, "3d04h", "3d"},
+        {-5, "0s", "0s"},       {0, "0s", "0s"},         {59, "59s", "59s"},    {60, "1m00s", "1m"},
+        {192, "3m12s", "3m"},   {3599, "59m59s", "59m"}, {3600, "1h00m", "1h"}, {7500, "2h05m", "2h"},
+        {86400, "1d00h", "1d"}, {273600, "3d04h", "3d"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         expect_text(duration_text(arena, rows[i].s * 1000 + 999 * (rows[i].s > 0)), rows[i].duration);
@@ -171,12 +177,26 @@ static void test_times_read_as_people_write_them(void **state)
         const char *text;
         int64_t ms; /* -1: it is no time */
     } sinces[] = {
-        {"90s", 1000000000000 - 90000}, {"2h", 1000000000000 - 7200000}, {"1w", 1000000000000 - 604800000}, {"0m", 1000000000000}, {"1970-01-02T00:00:00Z", 86400000}, {"1970-01-02T01:00:00+01:00", 86400000}, {"1970-01-02", 86400000},
-        {"", -1}, {"h", -1}, {"-1h", -1}, {"1y", -1}, {"99999999999999999999s", -1}, {"1000000001s", -1}, {"yesterday", -1}, {"1970-13-02", -1},
+        {"90s", 1000000000000 - 90000},
+        {"2h", 1000000000000 - 7200000},
+        {"1w", 1000000000000 - 604800000},
+        {"0m", 1000000000000},
+        {"1970-01-02T00:00:00Z", 86400000},
+        {"1970-01-02T01:00:00+01:00", 86400000},
+        {"1970-01-02", 86400000},
+        {"", -1},
+        {"h", -1},
+        {"-1h", -1},
+        {"1y", -1},
+        {"99999999999999999999s", -1},
+        {"1000000001s", -1},
+        {"yesterday", -1},
+        {"1970-13-02", -1},
     };
     for (size_t i = 0; i < ARRAY_SIZE(sinces); i++) {
         struct instant at = {-1};
-        if (when_parse(slice_from_cstr(sinces[i].text), now, &at) != (sinces[i].ms >= 0) || (sinces[i].ms >= 0 && at.ms != sinces[i].ms))
+        if (when_parse(slice_from_cstr(sinces[i].text), now, &at) != (sinces[i].ms >= 0) ||
+            (sinces[i].ms >= 0 && at.ms != sinces[i].ms))
             fail_msg("%s: %lld", sinces[i].text, (long long)at.ms);
     }
 }
@@ -191,8 +211,12 @@ static void test_foreign_text_moves_no_cursor(void **state)
         {"\x1b[31mred\x07", "\\x1b[31mred\\x07", "\\x1b[31mred\\x07"},
         {"a\tb\r\n", "a\\x09b\\x0d\\x0a", "a\tb\r\n"},
         {"\x7f", "\\x7f", "\\x7f"},
-        {"\xc2\x9b" "2J", "\\u{009b}2J", "\\u{009b}2J"},
-        {"\xe2\x80\xae" "abc", "\\u{202e}abc", "\\u{202e}abc"},
+        {"\xc2\x9b"
+         "2J",
+         "\\u{009b}2J", "\\u{009b}2J"},
+        {"\xe2\x80\xae"
+         "abc",
+         "\\u{202e}abc", "\\u{202e}abc"},
         {"\xff\xc3", "\\xff\\xc3", "\\xff\\xc3"},
         {"\xc3(", "\\xc3(", "\\xc3("},
     };
@@ -215,7 +239,8 @@ static void test_text_is_cut_by_columns(void **state)
     expect_text(text_cut(arena, S("abc"), 0), "");
 }
 
-static const struct table_column COLUMNS[] = {{.title = "ID"}, {.title = "N", .right = true}, {.title = "WHY", .elastic = true}};
+static const struct table_column COLUMNS[] = {
+    {.title = "ID"}, {.title = "N", .right = true}, {.title = "WHY", .elastic = true}};
 
 static struct slice laid_out(struct screen screen, size_t max_rows)
 {
@@ -239,7 +264,8 @@ static void test_columns_are_as_wide_as_they_must_be(void **state)
 
 static void test_a_table_fits_its_terminal(void **state)
 {
-    expect_text(laid_out((struct screen){.terminal = true, .width = 22}, 0), "ID      N  WHY\na      10\ngröße   7  since it h…\n");
+    expect_text(laid_out((struct screen){.terminal = true, .width = 22}, 0),
+                "ID      N  WHY\na      10\ngröße   7  since it h…\n");
     expect_text(laid_out((struct screen){.terminal = true, .width = 8}, 0), "ID     N\na      …\ngröße  7\n");
     for (size_t width = 1; width < 60; width++)
         for (struct slice rest = laid_out((struct screen){.terminal = true, .width = width}, 0); rest.ptr;) {
@@ -251,7 +277,8 @@ static void test_a_table_fits_its_terminal(void **state)
 static void test_colours_take_no_columns(void **state)
 {
     expect_text(laid_out((struct screen){.terminal = true, .colours = true, .width = 80}, 0),
-                "\x1b[1mID\x1b[0m      \x1b[1mN\x1b[0m  \x1b[1mWHY\x1b[0m\na      10\n\x1b[31mgröße\x1b[0m   7  since it has to be so\n");
+                "\x1b[1mID\x1b[0m      \x1b[1mN\x1b[0m  \x1b[1mWHY\x1b[0m\na      10\n\x1b[31mgröße\x1b[0m   7  since "
+                "it has to be so\n");
 }
 
 static struct json *run_of(const char *text)
@@ -268,11 +295,18 @@ static void test_a_run_tells_its_cause_and_exit_code(void **state)
         bool final;
         int code;
     } rows[] = {
-        {"{\"state\":\"COMPLETED\",\"stateDetails\":\"JobRun completed successfully. It ran for 2 Seconds\"}", "", true, 1},
-        {"{\"state\":\"FAILED\",\"stateDetails\":\"The driver ended with exit code 3. JobRun failed. Please refer logs uploaded to S3\"}", "The driver ended with exit code 3", true, 3},
-        {"{\"state\":\"FAILED\",\"stateDetails\":\"Attempt 2 of 2 failed. The driver ended with exit code 143. exit code 9. JobRun failed. Please refer logs x\"}", "Attempt 2 of 2 failed. The driver ended with exit code 143. exit code 9", true, 143},
-        {"{\"state\":\"FAILED\",\"stateDetails\":\"killed (OOMKilled, exit code 137)\"}", "killed (OOMKilled, exit code 137)", true, 137},
-        {"{\"state\":\"FAILED\",\"stateDetails\":\"exit code 99999999999999999999999\"}", "exit code 99999999999999999999999", true, 1},
+        {"{\"state\":\"COMPLETED\",\"stateDetails\":\"JobRun completed successfully. It ran for 2 Seconds\"}", "", true,
+         1},
+        {"{\"state\":\"FAILED\",\"stateDetails\":\"The driver ended with exit code 3. JobRun failed. Please refer logs "
+         "uploaded to S3\"}",
+         "The driver ended with exit code 3", true, 3},
+        {"{\"state\":\"FAILED\",\"stateDetails\":\"Attempt 2 of 2 failed. The driver ended with exit code 143. exit "
+         "code 9. JobRun failed. Please refer logs x\"}",
+         "Attempt 2 of 2 failed. The driver ended with exit code 143. exit code 9", true, 143},
+        {"{\"state\":\"FAILED\",\"stateDetails\":\"killed (OOMKilled, exit code 137)\"}",
+         "killed (OOMKilled, exit code 137)", true, 137},
+        {"{\"state\":\"FAILED\",\"stateDetails\":\"exit code 99999999999999999999999\"}",
+         "exit code 99999999999999999999999", true, 1},
         {"{\"state\":\"FAILED\",\"stateDetails\":\"exit code 0\"}", "exit code 0", true, 1},
         {"{\"state\":\"FAILED\",\"stateDetails\":\"exit code \"}", "exit code", true, 1},
         {"{\"state\":\"FAILED\"}", "", true, 1},
@@ -293,8 +327,18 @@ static void test_a_log_says_whose_it_is(void **state)
         bool driver, err;
         int executor;
     } rows[] = {
-        {"spark-r1-driver/stdout", "driver", true, false, 0}, {"spark-r1-driver-2/stderr.gz", "driver-2", true, true, 0}, {"spark-r1-exec-1/stdout.gz", "exec-1", false, false, 1}, {"a-exec-2-exec-12/stderr", "exec-12", false, true, 12},
-        {"spark-r1-exec-/stdout", NULL, false, false, 0}, {"spark-r1-exec-0/stdout", NULL, false, false, 0}, {"1/stdout", NULL, false, false, 0}, {"-1/stdout", NULL, false, false, 0}, {"spark-r1-driver/other", NULL, false, false, 0}, {"stdout", NULL, false, false, 0}, {"spark-r2-driver/stdout", NULL, false, false, 0}, {"", NULL, false, false, 0},
+        {"spark-r1-driver/stdout", "driver", true, false, 0},
+        {"spark-r1-driver-2/stderr.gz", "driver-2", true, true, 0},
+        {"spark-r1-exec-1/stdout.gz", "exec-1", false, false, 1},
+        {"a-exec-2-exec-12/stderr", "exec-12", false, true, 12},
+        {"spark-r1-exec-/stdout", NULL, false, false, 0},
+        {"spark-r1-exec-0/stdout", NULL, false, false, 0},
+        {"1/stdout", NULL, false, false, 0},
+        {"-1/stdout", NULL, false, false, 0},
+        {"spark-r1-driver/other", NULL, false, false, 0},
+        {"stdout", NULL, false, false, 0},
+        {"spark-r2-driver/stdout", NULL, false, false, 0},
+        {"", NULL, false, false, 0},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct log_place place;
@@ -311,7 +355,15 @@ static void test_a_log_says_whose_it_is(void **state)
 static void test_words_for_a_shell_are_quoted_where_they_must_be(void **state)
 {
     static const char *const rows[][2] = {
-        {"a=b", "a=b"}, {"spark.x=1,2:3/4@5", "spark.x=1,2:3/4@5"}, {"", "''"}, {"a b", "'a b'"}, {"it's", "'it'\\''s'"}, {"$x", "'$x'"}, {"#", "'#'"}, {"a\nb", "'a\nb'"}, {"\"", "'\"'"},
+        {"a=b", "a=b"},
+        {"spark.x=1,2:3/4@5", "spark.x=1,2:3/4@5"},
+        {"", "''"},
+        {"a b", "'a b'"},
+        {"it's", "'it'\\''s'"},
+        {"$x", "'$x'"},
+        {"#", "'#'"},
+        {"a\nb", "'a\nb'"},
+        {"\"", "'\"'"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct strbuf out = STRBUF_ARENA(arena);
@@ -326,11 +378,13 @@ static void test_a_program_is_known_by_its_name(void **state)
     assert_true(program_kind_of(S("/a/b.py"), &kind) && kind == PROGRAM_PYTHON);
     assert_true(program_kind_of(S("s3://b/app.jar"), &kind) && kind == PROGRAM_JAR);
     assert_true(program_kind_of(S("q.sql"), &kind) && kind == PROGRAM_SQL);
-    assert_false(program_kind_of(S(".py"), &kind) || program_kind_of(S("a.txt"), &kind) || program_kind_of(S(""), &kind));
+    assert_false(program_kind_of(S(".py"), &kind) || program_kind_of(S("a.txt"), &kind) ||
+                 program_kind_of(S(""), &kind));
     expect_text(program_name(arena, S("/a/my job.py")), "my-job");
     expect_text(program_name(arena, S("größe.tar.jar")), "gr----e.tar");
     expect_text(program_name(arena, S("s3://b/")), "job");
-    assert_true(program_is_remote(S("s3://b/a.py")) && program_is_remote(S("local:///a.py")) && !program_is_remote(S("/a/b.py")));
+    assert_true(program_is_remote(S("s3://b/a.py")) && program_is_remote(S("local:///a.py")) &&
+                !program_is_remote(S("/a/b.py")));
 }
 
 static struct json *wish_of(const char *line, enum program_kind kind)
@@ -339,7 +393,14 @@ static struct json *wish_of(const char *line, enum program_kind kind)
     bool help;
     struct json *input;
     assert_null(parse(line, &command, &help));
-    const struct run_wish wish = {.entry_point = S("s3://b/k"), .name = S("n"), .role = S("r"), .release = S("l"), .client_token = S("t"), .log_group = S("g"), .kind = kind, .executors = 4};
+    const struct run_wish wish = {.entry_point = S("s3://b/k"),
+                                  .name = S("n"),
+                                  .role = S("r"),
+                                  .release = S("l"),
+                                  .client_token = S("t"),
+                                  .log_group = S("g"),
+                                  .kind = kind,
+                                  .executors = 4};
     assert_null(run_wish_to_json(&command, &wish, &input));
     return input;
 }
@@ -348,7 +409,8 @@ static void test_a_program_and_sql_are_started_each_in_its_way(void **state)
 {
     const struct json *input = wish_of("run a.jar --class C --conf a=b$ -- 1 --x", PROGRAM_JAR);
     const struct json *driver = JSON_AT(input, "jobDriver", "sparkSubmitJobDriver");
-    expect_text(json_get_text(driver, "sparkSubmitParameters"), "--class C --conf spark.executor.instances=4 --conf 'a=b$'");
+    expect_text(json_get_text(driver, "sparkSubmitParameters"),
+                "--class C --conf spark.executor.instances=4 --conf 'a=b$'");
     expect_text(json_to_slice(arena, json_get(driver, S("entryPointArguments"))), "[\"1\",\"--x\"]");
     driver = JSON_AT(wish_of("run q.sql -- --hivevar day=1", PROGRAM_SQL), "jobDriver", "sparkSqlJobDriver");
     expect_text(json_get_text(driver, "sparkSqlParameters"), "--conf spark.executor.instances=4 --hivevar day=1");

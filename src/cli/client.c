@@ -40,14 +40,16 @@ struct request {
     struct slice body;
 };
 
-static struct err *send_signed(struct client *client, struct arena *arena, const struct request *r, struct http_response *ret_response)
+static struct err *send_signed(struct client *client, struct arena *arena, const struct request *r,
+                               struct http_response *ret_response)
 {
     const struct access *access = &client->access;
     struct slice scheme, host;
     if (!slice_split(access->endpoint, ':', &scheme, &host))
         host = access->endpoint;
     host = slice_from(host, 2);
-    const struct sigv4_credentials credentials = {.access_key_id = access->access_key_id, .secret = access->secret, .session_token = access->session_token};
+    const struct sigv4_credentials credentials = {
+        .access_key_id = access->access_key_id, .secret = access->secret, .session_token = access->session_token};
     struct aws_headers more = aws_sign_request(arena,
                                                &(struct sigv4_request){
                                                    .method = r->method,
@@ -70,8 +72,8 @@ static struct err *send_signed(struct client *client, struct arena *arena, const
     return http_client_call(client->http, arena,
                             &(struct http_call){
                                 .method = r->method,
-                                .url = slice_fmt(arena, "%.*s%.*s%s%.*s", SLICE_ARG(access->endpoint), SLICE_ARG(r->path), r->query.len ? "?" : "",
-                                                 SLICE_ARG(r->query)),
+                                .url = slice_fmt(arena, "%.*s%.*s%s%.*s", SLICE_ARG(access->endpoint),
+                                                 SLICE_ARG(r->path), r->query.len ? "?" : "", SLICE_ARG(r->query)),
                                 .headers = headers,
                                 .header_count = count,
                                 .body = r->body,
@@ -90,23 +92,29 @@ static struct err *refused(int status, struct slice code, struct slice message)
         code = slice_from(code, (size_t)hash + 1);
     else if (colon >= 0)
         code = slice_sub(code, 0, (size_t)colon);
-    bool busy = status >= 500 || status == 429 || slice_starts_with(code, S("Throttl")) || slice_eq(code, S("SlowDown"));
+    bool busy =
+        status >= 500 || status == 429 || slice_starts_with(code, S("Throttl")) || slice_eq(code, S("SlowDown"));
     bool missing = status == 404 || slice_find(code, S("NotFound")) >= 0;
     enum err_kind kind = busy ? ERR_UNAVAILABLE : status == 403 ? ERR_DENIED : missing ? ERR_NOT_FOUND : ERR_CONFLICT;
     while (message.len && message.ptr[message.len - 1] == '.')
         message.len--;
     if (!message.len)
-        message = status == 403 ? S("this key may not do that") : status == 404 ? S("it does not exist") : S("the service refused");
-    return code.len ? err_new(kind, "%.*s (%.*s)", SLICE_ARG(message), SLICE_ARG(code)) : err_new(kind, "%.*s (HTTP status %d)", SLICE_ARG(message), status);
+        message = status == 403   ? S("this key may not do that")
+                  : status == 404 ? S("it does not exist")
+                                  : S("the service refused");
+    return code.len ? err_new(kind, "%.*s (%.*s)", SLICE_ARG(message), SLICE_ARG(code))
+                    : err_new(kind, "%.*s (HTTP status %d)", SLICE_ARG(message), status);
 }
 
 static struct err *read_json(struct arena *arena, const struct http_response *response, struct json **ret_output)
 {
     struct json *output = NULL;
-    struct err *unread = response->body.len ? json_parse(arena, response->body, JSON_DUPLICATES_LAST_WINS, &output) : NULL;
+    struct err *unread =
+        response->body.len ? json_parse(arena, response->body, JSON_DUPLICATES_LAST_WINS, &output) : NULL;
     if (response->status / 100 == 2) {
         if (unread) {
-            struct err *e = err_new(ERR_UNAVAILABLE, "the answer is not of an AWS service: %.*s", SLICE_ARG(err_message(unread)));
+            struct err *e =
+                err_new(ERR_UNAVAILABLE, "the answer is not of an AWS service: %.*s", SLICE_ARG(err_message(unread)));
             err_free(unread);
             return e;
         }
@@ -114,7 +122,8 @@ static struct err *read_json(struct arena *arena, const struct http_response *re
         return NULL;
     }
     err_free(unread);
-    struct slice code = http_header_get(response->headers, S("x-amzn-ErrorType")), message = json_get_text(output, "message");
+    struct slice code = http_header_get(response->headers, S("x-amzn-ErrorType")),
+                 message = json_get_text(output, "message");
     if (!code.ptr)
         code = json_get_text(output, "__type");
     if (!message.ptr)
@@ -122,8 +131,8 @@ static struct err *read_json(struct arena *arena, const struct http_response *re
     return refused(response->status, code, message);
 }
 
-struct err *client_emr(struct client *client, struct arena *arena, struct slice method, struct slice path, struct slice query, const struct json *input,
-                       struct json **ret_output)
+struct err *client_emr(struct client *client, struct arena *arena, struct slice method, struct slice path,
+                       struct slice query, const struct json *input, struct json **ret_output)
 {
     const struct aws_header type = {.name = S("Content-Type"), .value = S("application/json")};
     struct http_response response;
@@ -139,7 +148,8 @@ struct err *client_emr(struct client *client, struct arena *arena, struct slice 
     return read_json(arena, &response, ret_output);
 }
 
-struct err *client_logs(struct client *client, struct arena *arena, const char *operation, const struct json *input, struct json **ret_output)
+struct err *client_logs(struct client *client, struct arena *arena, const char *operation, const struct json *input,
+                        struct json **ret_output)
 {
     const struct aws_header headers[] = {
         {.name = S("Content-Type"), .value = S("application/x-amz-json-1.1")},
@@ -147,7 +157,12 @@ struct err *client_logs(struct client *client, struct arena *arena, const char *
     };
     struct http_response response;
     TRY(send_signed(client, arena,
-                    &(struct request){.service = "logs", .method = S("POST"), .path = S("/"), .headers = headers, .header_count = ARRAY_SIZE(headers), .body = json_to_slice(arena, input)},
+                    &(struct request){.service = "logs",
+                                      .method = S("POST"),
+                                      .path = S("/"),
+                                      .headers = headers,
+                                      .header_count = ARRAY_SIZE(headers),
+                                      .body = json_to_slice(arena, input)},
                     &response));
     return read_json(arena, &response, ret_output);
 }
@@ -162,17 +177,25 @@ static struct slice between(struct slice text, struct slice before, struct slice
     return to < 0 ? SLICE_NONE : slice_sub(rest, 0, (size_t)to);
 }
 
-struct err *client_s3(struct client *client, struct arena *arena, const struct s3_call *call, struct http_response *ret_response)
+struct err *client_s3(struct client *client, struct arena *arena, const struct s3_call *call,
+                      struct http_response *ret_response)
 {
     const struct aws_header condition = {.name = S("If-None-Match"), .value = call->etag};
     struct slice path = slice_fmt(arena, "/%.*s", SLICE_ARG(uri_encode(arena, call->bucket, URI_ENCODE_SLASH)));
     if (call->key.ptr)
         path = slice_fmt(arena, "%.*s/%.*s", SLICE_ARG(path), SLICE_ARG(uri_encode(arena, call->key, URI_KEEP_SLASH)));
     TRY(send_signed(client, arena,
-                    &(struct request){.service = "s3", .method = call->method, .path = path, .query = call->query, .headers = &condition, .header_count = call->etag.len ? 1 : 0, .body = call->body},
+                    &(struct request){.service = "s3",
+                                      .method = call->method,
+                                      .path = path,
+                                      .query = call->query,
+                                      .headers = &condition,
+                                      .header_count = call->etag.len ? 1 : 0,
+                                      .body = call->body},
                     ret_response));
     if (ret_response->status / 100 == 2 || ret_response->status == 304)
         return NULL;
     struct slice body = ret_response->body;
-    return refused(ret_response->status, between(body, S("<Code>"), S("</Code>")), between(body, S("<Message>"), S("</Message>")));
+    return refused(ret_response->status, between(body, S("<Code>"), S("</Code>")),
+                   between(body, S("<Message>"), S("</Message>")));
 }

@@ -45,7 +45,8 @@ struct err *command_clusters(struct command *command)
     struct slice *names = ARENA_ARRAY(command->arena, (size_t)count + 1, struct slice);
     size_t found = 0;
     for (int i = 0; i < count; i++) {
-        if (path_exists(slice_cstr(command->arena, slice_fmt(command->arena, "%s/%s/kubeconfig", dir, entries[i]->d_name))))
+        if (path_exists(
+                slice_cstr(command->arena, slice_fmt(command->arena, "%s/%s/kubeconfig", dir, entries[i]->d_name))))
             names[found++] = slice_dup_cstr(command->arena, entries[i]->d_name);
         free(entries[i]);
     }

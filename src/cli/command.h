@@ -1,6 +1,7 @@
-/* command: what the commands of ember share. A command is one file with one function; commands.c has the one table from which parsing,
- * help, completion and manual pages are made. All of it runs in one thread and one arena that lives as long as the program. What was asked
- * for goes to stdout, all else to stderr: progress, advice, and one sentence about what went wrong. Exit statuses: STATUS_*. */
+/* command: what the commands of ember share. A command is one file with one function; commands.c has the one table from
+ * which parsing, help, completion and manual pages are made. All of it runs in one thread and one arena that lives as
+ * long as the program. What was asked for goes to stdout, all else to stderr: progress, advice, and one sentence about
+ * what went wrong. Exit statuses: STATUS_*. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
@@ -23,7 +24,7 @@ struct command {
     size_t arg_count;
     const char **rest; /* behind -- */
     size_t rest_count;
-    struct given_option { /* in the order of the command line */
+    struct given_option {         /* in the order of the command line */
         const char *name, *value; /* value NULL: a flag */
     } *options;
     size_t option_count;
@@ -65,14 +66,16 @@ extern const size_t STATUS_COUNT, ENVIRONMENT_COUNT;
 
 /* ---- the command line (options.c) ---- */
 
-/* Fills all of ret_command but arena, data_dir and region's default. *ret_help: --help was among the words; ret_command->def may then be
- * NULL. ERR_INVALID: one sentence about what is wrong. Pure. */
-struct err *command_parse(struct arena *arena, size_t count, const char *const *words, struct command *ret_command, bool *ret_help) NODISCARD;
+/* Fills all of ret_command but arena, data_dir and region's default. *ret_help: --help was among the words;
+ * ret_command->def may then be NULL. ERR_INVALID: one sentence about what is wrong. Pure. */
+struct err *command_parse(struct arena *arena, size_t count, const char *const *words, struct command *ret_command,
+                          bool *ret_help) NODISCARD;
 /* The last value given for it, or NULL; of a flag: whether it was given. */
 const char *command_option(const struct command *command, const char *name);
 bool command_flag(const struct command *command, const char *name);
 /* The option's number within [min, max], otherwise when it was not given. */
-struct err *command_number(const struct command *command, const char *name, int64_t min, int64_t max, int64_t otherwise, int64_t *ret_value) NODISCARD;
+struct err *command_number(const struct command *command, const char *name, int64_t min, int64_t max, int64_t otherwise,
+                           int64_t *ret_value) NODISCARD;
 void command_help(struct strbuf *out, const struct command_def *def); /* NULL: all commands */
 
 /* What a client needs to reach the daemon of data_dir. */
@@ -84,8 +87,8 @@ struct access {
 };
 /* ERR_NOT_FOUND: no daemon runs on this directory, or it is none; the message says what to do. */
 struct err *command_access(struct command *command, struct access *ret_access) NODISCARD;
-/* The same for commands that are clients only: --data-dir, else what the environment says as the AWS CLI reads it (AWS_ENDPOINT_URL,
- * AWS_ACCESS_KEY_ID …, AWS_PROFILE) where it names an endpoint, else the data directory. */
+/* The same for commands that are clients only: --data-dir, else what the environment says as the AWS CLI reads it
+ * (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID …, AWS_PROFILE) where it names an endpoint, else the data directory. */
 struct err *command_client_access(struct command *command, struct access *ret_access) NODISCARD;
 
 /* Value of "name = value" in the section [profile] of an INI text, or SLICE_NONE. */
@@ -94,7 +97,8 @@ struct slice ini_get(struct slice text, struct slice section, struct slice name)
 struct ini_setting {
     struct slice name, value;
 };
-struct slice ini_set(struct arena *arena, struct slice text, struct slice section, const struct ini_setting *settings, size_t count);
+struct slice ini_set(struct arena *arena, struct slice text, struct slice section, const struct ini_setting *settings,
+                     size_t count);
 
 struct err *command_env(struct command *command) NODISCARD;
 struct err *command_configure(struct command *command) NODISCARD;

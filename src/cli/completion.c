@@ -1,5 +1,5 @@
-/* ember completion bash|zsh: a shell function made from the table of commands. Both find the command among the words before the cursor, then
- * offer its options, or the values of the option before the cursor. */
+/* ember completion bash|zsh: a shell function made from the table of commands. Both find the command among the words
+ * before the cursor, then offer its options, or the values of the option before the cursor. */
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include <string.h>
@@ -54,7 +54,8 @@ static void append_argument_words(struct strbuf *out, const struct command_def *
     }
 }
 
-/* A case arm for each option of def that has a value: offer is the shell's way to offer words, files to offer folders. */
+/* A case arm for each option of def that has a value: offer is the shell's way to offer words, files to offer folders.
+ */
 static void append_values(struct strbuf *out, const struct command_def *def, const char *offer, const char *offer_end)
 {
     for (size_t i = 0; i < def->option_count; i++) {
@@ -72,20 +73,24 @@ static void append_values(struct strbuf *out, const struct command_def *def, con
 
 static void append_search(struct strbuf *out, const char *word, const char *from, const char *to)
 {
-    strbuf_append_fmt(out, "    for ((i = %s; i < %s; i++)); do\n        case %s in\n        --) return ;;\n        ", from, to, word);
+    strbuf_append_fmt(out, "    for ((i = %s; i < %s; i++)); do\n        case %s in\n        --) return ;;\n        ",
+                      from, to, word);
     append_value_options(out);
     strbuf_append_fmt(out, ") ((i++)) ;;\n        -*) ;;\n        *) case \"$command %s\" in\n", word);
     for (size_t c = 0; c < COMMAND_COUNT; c++)
-        strbuf_append_fmt(out, "            '%s%s') command='%s' ;;\n", strchr(COMMANDS[c].name, ' ') ? "" : " ", COMMANDS[c].name, COMMANDS[c].name);
+        strbuf_append_fmt(out, "            '%s%s') command='%s' ;;\n", strchr(COMMANDS[c].name, ' ') ? "" : " ",
+                          COMMANDS[c].name, COMMANDS[c].name);
     strbuf_append_cstr(out, "            esac ;;\n        esac\n    done\n");
 }
 
 static void write_bash(struct strbuf *out)
 {
-    strbuf_append_cstr(out, "# bash completion of ember; made by: ember completion bash\n_ember() {\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} "
+    strbuf_append_cstr(out, "# bash completion of ember; made by: ember completion bash\n_ember() {\n    local "
+                            "cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} "
                             "command= words= i\n    COMPREPLY=()\n");
     append_search(out, "${COMP_WORDS[i]}", "1", "COMP_CWORD");
-    strbuf_append_cstr(out, "    case \"$command $prev\" in\n    *' --data-dir') COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n    *' --region') return ;;\n");
+    strbuf_append_cstr(out, "    case \"$command $prev\" in\n    *' --data-dir') COMPREPLY=($(compgen -d -- "
+                            "\"$cur\")); return ;;\n    *' --region') return ;;\n");
     for (size_t c = 0; c < COMMAND_COUNT; c++)
         append_values(out, &COMMANDS[c], "COMPREPLY=($(compgen -W '", "' -- \"$cur\"))");
     strbuf_append_cstr(out, "    esac\n    case $command in\n    '') words='");
@@ -99,9 +104,11 @@ static void write_bash(struct strbuf *out)
         append_argument_words(out, def);
         for (size_t i = 0; i < def->option_count; i++)
             strbuf_append_fmt(out, " %s", def->options[i].name);
-        strbuf_append_fmt(out, "'%s ;;\n", takes_files(def) ? "; [[ $cur == -* ]] || COMPREPLY=($(compgen -f -- \"$cur\"))" : "");
+        strbuf_append_fmt(out, "'%s ;;\n",
+                          takes_files(def) ? "; [[ $cur == -* ]] || COMPREPLY=($(compgen -f -- \"$cur\"))" : "");
     }
-    strbuf_append_cstr(out, "    esac\n    COMPREPLY+=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -F _ember ember\n");
+    strbuf_append_cstr(
+        out, "    esac\n    COMPREPLY+=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -F _ember ember\n");
 }
 
 /* 'name:about', as _describe reads it. */
@@ -116,9 +123,11 @@ static void append_described(struct strbuf *out, const char *name, const char *a
 
 static void write_zsh(struct strbuf *out)
 {
-    strbuf_append_cstr(out, "#compdef ember\n# zsh completion of ember; made by: ember completion zsh\n_ember() {\n    local command= i\n    local -a offered options\n");
+    strbuf_append_cstr(out, "#compdef ember\n# zsh completion of ember; made by: ember completion zsh\n_ember() {\n    "
+                            "local command= i\n    local -a offered options\n");
     append_search(out, "${words[i]}", "2", "CURRENT");
-    strbuf_append_cstr(out, "    case \"$command ${words[CURRENT-1]}\" in\n    *' --data-dir') _files -/; return ;;\n    *' --region') return ;;\n");
+    strbuf_append_cstr(out, "    case \"$command ${words[CURRENT-1]}\" in\n    *' --data-dir') _files -/; return ;;\n  "
+                            "  *' --region') return ;;\n");
     for (size_t c = 0; c < COMMAND_COUNT; c++)
         append_values(out, &COMMANDS[c], "compadd -- ", "");
     strbuf_append_cstr(out, "    esac\n    case $command in\n    '') offered=(");
@@ -138,7 +147,8 @@ static void write_zsh(struct strbuf *out)
     strbuf_append_cstr(out, "    esac\n    options+=(");
     for (size_t i = 0; i < GLOBAL_OPTION_COUNT; i++)
         append_described(out, GLOBAL_OPTIONS[i].name, GLOBAL_OPTIONS[i].about);
-    strbuf_append_cstr(out, ")\n    (( $#offered )) && _describe command offered\n    [[ ${words[CURRENT]} == -* ]] && _describe -o option options\n}\n"
+    strbuf_append_cstr(out, ")\n    (( $#offered )) && _describe command offered\n    [[ ${words[CURRENT]} == -* ]] && "
+                            "_describe -o option options\n}\n"
                             "if [[ ${funcstack[1]} == _ember ]]; then _ember \"$@\"; else compdef _ember ember; fi\n");
 }
 

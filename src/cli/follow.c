@@ -15,12 +15,14 @@ static void show_state(struct follow *follow, struct arena *arena, const struct 
     struct slice key = slice_fmt(arena, "%.*s%s%.*s", SLICE_ARG(state), cause.len ? ": " : "", SLICE_ARG(cause));
     struct slice text = key;
     if (follow->progress.screen.terminal)
-        text = slice_fmt(arena, "%.*s for %.*s%s%.*s", SLICE_ARG(state), SLICE_ARG(duration_text(arena, now.ms - created.ms)), cause.len ? ": " : "", SLICE_ARG(cause));
+        text = slice_fmt(arena, "%.*s for %.*s%s%.*s", SLICE_ARG(state),
+                         SLICE_ARG(duration_text(arena, now.ms - created.ms)), cause.len ? ": " : "", SLICE_ARG(cause));
     progress_show(&follow->progress, arena, key, text);
 }
 
 /* Asks first and reads then: what was written before a final state is whole when that state is seen. */
-static struct err *follow_once(struct follow *follow, struct arena *arena, struct log_reader *reader, struct json **ret_run)
+static struct err *follow_once(struct follow *follow, struct arena *arena, struct log_reader *reader,
+                               struct json **ret_run)
 {
     TRY(job_run_describe(follow->client, arena, follow->virtual_cluster_id, follow->id, ret_run));
     TRY(log_reader_poll(reader));
@@ -28,7 +30,8 @@ static struct err *follow_once(struct follow *follow, struct arena *arena, struc
     return job_run_is_final(*ret_run) ? log_reader_end(reader) : NULL;
 }
 
-static struct err *follow_to_end(struct follow *follow, struct arena *arena, struct log_reader *reader, struct json **ret_run)
+static struct err *follow_to_end(struct follow *follow, struct arena *arena, struct log_reader *reader,
+                                 struct json **ret_run)
 {
     struct patience patience = {0};
     int fd = follow->interrupts ? follow->interrupts->fd : -1;
@@ -42,7 +45,8 @@ static struct err *follow_to_end(struct follow *follow, struct arena *arena, str
         arena_reset(arena);
         struct json *run = NULL;
         if (!leave)
-            TRY(patience_after(&patience, follow->client, &follow->progress, fd, follow_once(follow, arena, reader, &run), &again));
+            TRY(patience_after(&patience, follow->client, &follow->progress, fd,
+                               follow_once(follow, arena, reader, &run), &again));
         if (again)
             continue;
         if (leave || job_run_is_final(run)) {

@@ -23,9 +23,11 @@ static void *read_signals(void *context)
         int number;
         if (sigwait(&set, &number) != 0)
             continue;
-        if (__atomic_add_fetch(&interrupts->pending, 1, __ATOMIC_SEQ_CST) >= __atomic_load_n(&interrupts->stop_at, __ATOMIC_SEQ_CST))
+        if (__atomic_add_fetch(&interrupts->pending, 1, __ATOMIC_SEQ_CST) >=
+            __atomic_load_n(&interrupts->stop_at, __ATOMIC_SEQ_CST))
             __atomic_store_n(interrupts->stop, true, __ATOMIC_RELAXED);
-        ssize_t written = write(interrupts->fd, &(uint64_t){1}, sizeof(uint64_t)); /* it never blocks: the sum is small */
+        ssize_t written =
+            write(interrupts->fd, &(uint64_t){1}, sizeof(uint64_t)); /* it never blocks: the sum is small */
         (void)written;
     }
     return NULL;
@@ -49,7 +51,8 @@ struct err *interrupts_watch(struct interrupts *interrupts, volatile bool *stop)
 int interrupts_take(struct interrupts *interrupts)
 {
     uint64_t count;
-    __atomic_store_n(interrupts->stop, false, __ATOMIC_RELAXED); /* a call that ends for one that came just now is made again */
+    __atomic_store_n(interrupts->stop, false,
+                     __ATOMIC_RELAXED); /* a call that ends for one that came just now is made again */
     ssize_t got = read(interrupts->fd, &count, sizeof(count));
     (void)got;
     return __atomic_exchange_n(&interrupts->pending, 0, __ATOMIC_SEQ_CST);

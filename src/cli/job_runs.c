@@ -10,11 +10,13 @@ static struct slice cluster_path(struct arena *arena, struct slice id)
 
 static void add_parameter(struct arena *arena, struct strbuf *query, const char *name, struct slice value)
 {
-    strbuf_append_fmt(query, "%s%s=%.*s", query->len ? "&" : "", name, SLICE_ARG(uri_encode(arena, value, URI_ENCODE_SLASH)));
+    strbuf_append_fmt(query, "%s%s=%.*s", query->len ? "&" : "", name,
+                      SLICE_ARG(uri_encode(arena, value, URI_ENCODE_SLASH)));
 }
 
 /* A page's token is the only thing that differs between the pages' questions. */
-static struct err *list_page(struct client *client, struct arena *arena, struct slice path, const struct strbuf *query, struct slice token, struct json **ret_page)
+static struct err *list_page(struct client *client, struct arena *arena, struct slice path, const struct strbuf *query,
+                             struct slice token, struct json **ret_page)
 {
     struct strbuf whole = STRBUF_ARENA(arena);
     strbuf_append(&whole, strbuf_slice(query));
@@ -32,7 +34,8 @@ static void move_all(struct json *from, struct json *to)
     }
 }
 
-struct err *virtual_clusters_list(struct client *client, struct arena *arena, const char *const *states, size_t state_count, struct json **ret_list)
+struct err *virtual_clusters_list(struct client *client, struct arena *arena, const char *const *states,
+                                  size_t state_count, struct json **ret_list)
 {
     struct strbuf query = STRBUF_ARENA(arena);
     for (size_t i = 0; i < state_count; i++)
@@ -57,7 +60,8 @@ static struct slice names_of(struct arena *arena, const struct json *list)
             strbuf_append_cstr(&out, ", …");
             break;
         }
-        strbuf_append_fmt(&out, "%s%.*s (%.*s)", out.len ? ", " : "", SLICE_ARG(json_get_text(cluster, "name")), SLICE_ARG(json_get_text(cluster, "id")));
+        strbuf_append_fmt(&out, "%s%.*s (%.*s)", out.len ? ", " : "", SLICE_ARG(json_get_text(cluster, "name")),
+                          SLICE_ARG(json_get_text(cluster, "id")));
     }
     return strbuf_slice(&out);
 }
@@ -83,9 +87,12 @@ static struct err *find_named(struct client *client, struct arena *arena, struct
         }
     }
     if (!found)
-        return err_new(ERR_NOT_FOUND, "there is no virtual cluster %.*s; there are: %.*s", SLICE_ARG(named), SLICE_ARG(list->first ? names_of(arena, list) : S("none")));
+        return err_new(ERR_NOT_FOUND, "there is no virtual cluster %.*s; there are: %.*s", SLICE_ARG(named),
+                       SLICE_ARG(list->first ? names_of(arena, list) : S("none")));
     if (running_count != 1 && found_count != 1)
-        return err_new(ERR_INVALID, "%zu virtual clusters have the name %.*s: say with --virtual-cluster which by its id", found_count, SLICE_ARG(named));
+        return err_new(ERR_INVALID,
+                       "%zu virtual clusters have the name %.*s: say with --virtual-cluster which by its id",
+                       found_count, SLICE_ARG(named));
     *ret_cluster = running_count == 1 ? running : found;
     return NULL;
 }
@@ -103,16 +110,20 @@ struct err *virtual_cluster_choose(struct client *client, struct arena *arena, s
         return NULL;
     }
     if (!list->first)
-        return err_new(ERR_NOT_FOUND, "there is no RUNNING virtual cluster: make one with aws emr-containers create-virtual-cluster, or let ember run --create do it");
-    return err_new(ERR_INVALID, "say with --virtual-cluster which one is meant: %.*s", SLICE_ARG(names_of(arena, list)));
+        return err_new(ERR_NOT_FOUND, "there is no RUNNING virtual cluster: make one with aws emr-containers "
+                                      "create-virtual-cluster, or let ember run --create do it");
+    return err_new(ERR_INVALID, "say with --virtual-cluster which one is meant: %.*s",
+                   SLICE_ARG(names_of(arena, list)));
 }
 
 /* ---- runs ---- */
 
-struct err *job_run_describe(struct client *client, struct arena *arena, struct slice virtual_cluster_id, struct slice id, struct json **ret_run)
+struct err *job_run_describe(struct client *client, struct arena *arena, struct slice virtual_cluster_id,
+                             struct slice id, struct json **ret_run)
 {
     struct json *output;
-    struct slice path = slice_fmt(arena, "%.*s/jobruns/%.*s", SLICE_ARG(cluster_path(arena, virtual_cluster_id)), SLICE_ARG(uri_encode(arena, id, URI_ENCODE_SLASH)));
+    struct slice path = slice_fmt(arena, "%.*s/jobruns/%.*s", SLICE_ARG(cluster_path(arena, virtual_cluster_id)),
+                                  SLICE_ARG(uri_encode(arena, id, URI_ENCODE_SLASH)));
     TRY(client_emr(client, arena, S("GET"), path, SLICE_NONE, NULL, &output));
     *ret_run = json_get(output, S("jobRun"));
     return *ret_run ? NULL : err_new(ERR_UNAVAILABLE, "the answer has no job run in it");
@@ -139,7 +150,8 @@ struct err *job_run_find(struct client *client, struct arena *arena, const char 
     TRY(virtual_clusters_list(client, arena, NULL, 0, &list));
     JSON_FOREACH(one, list) {
         struct err *e = job_run_describe(client, arena, json_get_text(one, "id"), wanted, ret_run);
-        bool missing = e && (e->kind == ERR_NOT_FOUND || slice_find(err_message(e), S("Invalid job run")) == 0); /* no run can have such an id */
+        bool missing = e && (e->kind == ERR_NOT_FOUND ||
+                             slice_find(err_message(e), S("Invalid job run")) == 0); /* no run can have such an id */
         if (!missing)
             return e;
         err_free(e);
@@ -161,9 +173,11 @@ static struct slice runs_query(struct arena *arena, const struct job_runs_filter
 }
 
 /* The newest runs of one virtual cluster, one more than the limit when there are more. */
-static struct err *list_of_cluster(struct client *client, struct arena *arena, const struct json *cluster, const struct job_runs_filter *filter, struct json *runs)
+static struct err *list_of_cluster(struct client *client, struct arena *arena, const struct json *cluster,
+                                   const struct job_runs_filter *filter, struct json *runs)
 {
-    struct slice path = slice_fmt(arena, "%.*s/jobruns", SLICE_ARG(cluster_path(arena, json_get_text(cluster, "id")))), token = SLICE_NONE;
+    struct slice path = slice_fmt(arena, "%.*s/jobruns", SLICE_ARG(cluster_path(arena, json_get_text(cluster, "id")))),
+                 token = SLICE_NONE;
     struct strbuf query = STRBUF_ARENA(arena);
     strbuf_append(&query, runs_query(arena, filter));
     int64_t count = 0;
@@ -193,7 +207,8 @@ static int by_age(const void *a, const void *b)
     return slice_cmp(json_get_text(y, "id"), json_get_text(x, "id"));
 }
 
-struct err *job_runs_list(struct client *client, struct arena *arena, const struct job_runs_filter *filter, struct json **ret_runs, bool *ret_more)
+struct err *job_runs_list(struct client *client, struct arena *arena, const struct job_runs_filter *filter,
+                          struct json **ret_runs, bool *ret_more)
 {
     static const char *const LIVING[] = {"RUNNING", "TERMINATING", "ARRESTED"};
     struct json *clusters, *runs = json_array(arena);
@@ -247,7 +262,8 @@ int job_run_exit_code(const struct json *run)
     struct slice details = json_get_text(run, "stateDetails"), words = S("exit code ");
     ptrdiff_t at = slice_find(details, words);
     int64_t code = 0;
-    for (size_t i = at < 0 ? details.len : (size_t)at + words.len; i < details.len && code <= 255 && details.ptr[i] >= '0' && details.ptr[i] <= '9'; i++)
+    for (size_t i = at < 0 ? details.len : (size_t)at + words.len;
+         i < details.len && code <= 255 && details.ptr[i] >= '0' && details.ptr[i] <= '9'; i++)
         code = code * 10 + (details.ptr[i] - '0');
     return code >= 1 && code <= 255 ? (int)code : STATUS_FAILED;
 }

@@ -16,7 +16,10 @@ static enum colour colour_of(struct slice state)
         struct slice state;
         enum colour colour;
     } COLOURS[] = {
-        {S_INIT("COMPLETED"), COLOUR_GREEN}, {S_INIT("RUNNING"), COLOUR_CYAN}, {S_INIT("FAILED"), COLOUR_RED}, {S_INIT("CANCELLED"), COLOUR_DIM},
+        {S_INIT("COMPLETED"), COLOUR_GREEN},
+        {S_INIT("RUNNING"), COLOUR_CYAN},
+        {S_INIT("FAILED"), COLOUR_RED},
+        {S_INIT("CANCELLED"), COLOUR_DIM},
     };
     for (size_t i = 0; i < ARRAY_SIZE(COLOURS); i++)
         if (slice_eq(state, COLOURS[i].state))
@@ -34,7 +37,8 @@ static struct err *read_filter(const struct command *command, struct job_runs_fi
     filter.states = states;
     const char *since = command_option(command, "--since");
     if (since && !when_parse(slice_from_cstr(since), instant_now(), &filter.since))
-        return err_new(ERR_INVALID, "--since %s is neither a time ago (90s, 30m, 2h, 7d) nor a time as 2026-11-21T21:10:00Z", since);
+        return err_new(ERR_INVALID,
+                       "--since %s is neither a time ago (90s, 30m, 2h, 7d) nor a time as 2026-11-21T21:10:00Z", since);
     TRY(command_number(command, "--limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &filter.limit));
     *ret_filter = filter;
     return NULL;
@@ -49,9 +53,11 @@ static struct slice or_dash(struct slice text)
 
 static void append_text(struct arena *arena, struct strbuf *out, const struct json *run)
 {
-    static const char *const MEMBERS[] = {"id", "name", "state", "virtualClusterId", "createdAt", "finishedAt", "failureReason", "stateDetails"};
+    static const char *const MEMBERS[] = {"id",        "name",       "state",         "virtualClusterId",
+                                          "createdAt", "finishedAt", "failureReason", "stateDetails"};
     for (size_t i = 0; i < ARRAY_SIZE(MEMBERS); i++)
-        strbuf_append_fmt(out, "%s%.*s", i ? "\t" : "", SLICE_ARG(or_dash(text_shown(arena, json_get_text(run, MEMBERS[i])))));
+        strbuf_append_fmt(out, "%s%.*s", i ? "\t" : "",
+                          SLICE_ARG(or_dash(text_shown(arena, json_get_text(run, MEMBERS[i])))));
     strbuf_append_char(out, '\n');
 }
 
@@ -77,7 +83,13 @@ static void add_row(struct table *table, const struct json *run, struct instant 
 static struct table make_table(struct arena *arena, const struct json *runs)
 {
     static const struct table_column COLUMNS[] = {
-        {.title = "ID"}, {.title = "NAME", .elastic = true}, {.title = "STATE"}, {.title = "VIRTUAL CLUSTER", .elastic = true}, {.title = "AGE", .right = true}, {.title = "DURATION", .right = true}, {.title = "CAUSE", .elastic = true},
+        {.title = "ID"},
+        {.title = "NAME", .elastic = true},
+        {.title = "STATE"},
+        {.title = "VIRTUAL CLUSTER", .elastic = true},
+        {.title = "AGE", .right = true},
+        {.title = "DURATION", .right = true},
+        {.title = "CAUSE", .elastic = true},
     };
     struct table table = table_of(arena, COLUMNS, ARRAY_SIZE(COLUMNS));
     struct instant now = instant_now();
@@ -115,7 +127,10 @@ static struct err *print_once(struct client *client, const struct job_runs_filte
         struct table table = make_table(arena, runs);
         table_append(&out, &table, screen, 0);
     } else {
-        fputs(filter->state_count || filter->name || filter->since.ms ? "No job run is like that.\n" : "There are no job runs yet. Start one: ember run my_job.py\n", stderr);
+        fputs(filter->state_count || filter->name || filter->since.ms
+                  ? "No job run is like that.\n"
+                  : "There are no job runs yet. Start one: ember run my_job.py\n",
+              stderr);
     }
     TRY(output_write(out.len ? strbuf_slice(&out) : S("")));
     TRY(output_flush());
@@ -156,20 +171,24 @@ static void append_change(struct watch *watch, struct arena *arena, struct strbu
         break;
     case OUTPUT_TABLE:
     case OUTPUT_DEFAULT:
-        strbuf_append_fmt(out, "%.*s  %.*s  %.*s  %.*s%s%.*s\n", SLICE_ARG(instant_iso8601(arena, instant_now())), SLICE_ARG(json_get_text(run, "id")),
-                          SLICE_ARG(or_dash(text_shown(arena, json_get_text(run, "name")))), SLICE_ARG(json_get_text(run, "state")), cause.len ? "  " : "", SLICE_ARG(cause));
+        strbuf_append_fmt(out, "%.*s  %.*s  %.*s  %.*s%s%.*s\n", SLICE_ARG(instant_iso8601(arena, instant_now())),
+                          SLICE_ARG(json_get_text(run, "id")),
+                          SLICE_ARG(or_dash(text_shown(arena, json_get_text(run, "name")))),
+                          SLICE_ARG(json_get_text(run, "state")), cause.len ? "  " : "", SLICE_ARG(cause));
         break;
     }
 }
 
 /* A run that the filter no longer lets through has changed too. */
-static struct err *append_vanished(struct watch *watch, struct arena *arena, struct strbuf *out, const struct json *before, const struct json *now)
+static struct err *append_vanished(struct watch *watch, struct arena *arena, struct strbuf *out,
+                                   const struct json *before, const struct json *now)
 {
     JSON_FOREACH(run, before) {
         struct json *today;
         if (job_run_is_final(run) || find_run(now, json_get_text(run, "id")))
             continue;
-        TRY(job_run_describe(watch->client, arena, json_get_text(run, "virtualClusterId"), json_get_text(run, "id"), &today));
+        TRY(job_run_describe(watch->client, arena, json_get_text(run, "virtualClusterId"), json_get_text(run, "id"),
+                             &today));
         if (!slice_eq(json_get_text(run, "state"), json_get_text(today, "state")))
             append_change(watch, arena, out, today);
     }
@@ -186,7 +205,8 @@ static struct err *print_changes(struct watch *watch, struct arena *arena, const
     while (count-- > 0) {
         struct json *run = oldest_first[count];
         const struct json *old = find_run(before, json_get_text(run, "id"));
-        bool same = old && slice_eq(json_get_text(old, "state"), json_get_text(run, "state")) && slice_eq(json_get_text(old, "stateDetails"), json_get_text(run, "stateDetails"));
+        bool same = old && slice_eq(json_get_text(old, "state"), json_get_text(run, "state")) &&
+                    slice_eq(json_get_text(old, "stateDetails"), json_get_text(run, "stateDetails"));
         if (!same)
             append_change(watch, arena, &out, run);
     }
@@ -201,12 +221,14 @@ static struct err *redraw(struct watch *watch, struct arena *arena, const struct
 {
     struct strbuf out = STRBUF_ARENA(arena);
     watch->screen = screen_of(1); /* it may have another size by now */
-    size_t rows = watch->screen.height > 4 ? watch->screen.height - 4 : 1, count = json_count(runs), shown = count < rows ? count : rows;
+    size_t rows = watch->screen.height > 4 ? watch->screen.height - 4 : 1, count = json_count(runs),
+           shown = count < rows ? count : rows;
     if (watch->drawn)
         strbuf_append_fmt(&out, "\x1b[%zuA\r\x1b[J", watch->drawn);
     struct table table = make_table(arena, runs);
     table_append(&out, &table, watch->screen, rows);
-    struct slice clock = slice_fmt(arena, "%.*s  %zu of %zu job runs  Ctrl-C ends", SLICE_ARG(instant_iso8601(arena, instant_now())), shown, count);
+    struct slice clock = slice_fmt(arena, "%.*s  %zu of %zu job runs  Ctrl-C ends",
+                                   SLICE_ARG(instant_iso8601(arena, instant_now())), shown, count);
     append_coloured(&out, watch->screen, COLOUR_DIM, text_cut(arena, clock, watch->screen.width - 1));
     strbuf_append_char(&out, '\n');
     watch->drawn = shown + 2;
@@ -214,7 +236,8 @@ static struct err *redraw(struct watch *watch, struct arena *arena, const struct
     return output_flush();
 }
 
-static struct err *watch_once(struct watch *watch, struct arena *arena, bool in_place, const struct json *before, struct json **ret_runs)
+static struct err *watch_once(struct watch *watch, struct arena *arena, bool in_place, const struct json *before,
+                              struct json **ret_runs)
 {
     bool more;
     TRY(job_runs_list(watch->client, arena, watch->filter, ret_runs, &more));
@@ -235,7 +258,8 @@ static struct err *watch_runs(struct client *client, const struct job_runs_filte
         bool again;
         struct json *runs = NULL;
         arena_reset(this);
-        e = patience_after(&patience, client, &watch.progress, -1, watch_once(&watch, this, in_place, before, &runs), &again);
+        e = patience_after(&patience, client, &watch.progress, -1, watch_once(&watch, this, in_place, before, &runs),
+                           &again);
         if (e || again) {
             watch.drawn = again && patience.told ? 0 : watch.drawn;
             continue;

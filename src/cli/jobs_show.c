@@ -61,7 +61,9 @@ static void show_times(struct sheet *sheet, const struct json *run)
     struct instant created = {0}, finished = instant_now(), now = instant_now();
     bool final = instant_parse_iso8601(json_get_text(run, "finishedAt"), &finished);
     if (instant_parse_iso8601(json_get_text(run, "createdAt"), &created))
-        show_field(sheet, "Created", slice_fmt(sheet->arena, "%.*s (%.*s ago)", SLICE_ARG(json_get_text(run, "createdAt")), SLICE_ARG(age_text(sheet->arena, now.ms - created.ms))));
+        show_field(sheet, "Created",
+                   slice_fmt(sheet->arena, "%.*s (%.*s ago)", SLICE_ARG(json_get_text(run, "createdAt")),
+                             SLICE_ARG(age_text(sheet->arena, now.ms - created.ms))));
     show_field(sheet, "Created by", json_get_text(run, "createdBy"));
     show_field(sheet, "Finished", json_get_text(run, "finishedAt"));
     show_field(sheet, final ? "Took" : "Since", duration_text(sheet->arena, finished.ms - created.ms));
@@ -69,7 +71,8 @@ static void show_times(struct sheet *sheet, const struct json *run)
 
 static void show_attempts(struct sheet *sheet, const struct json *run)
 {
-    int64_t current = json_to_i64(JSON_AT(run, "retryPolicyExecution", "currentAttemptCount"), 0), most = json_to_i64(JSON_AT(run, "retryPolicyConfiguration", "maxAttempts"), 0);
+    int64_t current = json_to_i64(JSON_AT(run, "retryPolicyExecution", "currentAttemptCount"), 0),
+            most = json_to_i64(JSON_AT(run, "retryPolicyConfiguration", "maxAttempts"), 0);
     if (current && most)
         show_field(sheet, "Attempt", slice_fmt(sheet->arena, "%lld of %lld", (long long)current, (long long)most));
     else if (current)
@@ -80,7 +83,21 @@ static void show_attempts(struct sheet *sheet, const struct json *run)
 static void show_rest(struct sheet *sheet, const struct json *run)
 {
     static const struct slice SHOWN[] = {
-        S_INIT("id"), S_INIT("name"), S_INIT("state"), S_INIT("stateDetails"), S_INIT("failureReason"), S_INIT("virtualClusterId"), S_INIT("createdAt"), S_INIT("createdBy"), S_INIT("finishedAt"), S_INIT("releaseLabel"), S_INIT("executionRoleArn"), S_INIT("clientToken"), S_INIT("arn"), S_INIT("retryPolicyExecution"), S_INIT("retryPolicyConfiguration"),
+        S_INIT("id"),
+        S_INIT("name"),
+        S_INIT("state"),
+        S_INIT("stateDetails"),
+        S_INIT("failureReason"),
+        S_INIT("virtualClusterId"),
+        S_INIT("createdAt"),
+        S_INIT("createdBy"),
+        S_INIT("finishedAt"),
+        S_INIT("releaseLabel"),
+        S_INIT("executionRoleArn"),
+        S_INIT("clientToken"),
+        S_INIT("arn"),
+        S_INIT("retryPolicyExecution"),
+        S_INIT("retryPolicyConfiguration"),
     };
     JSON_FOREACH(member, run) {
         if (slice_is_one_of(member->key, SHOWN, ARRAY_SIZE(SHOWN)))
@@ -100,7 +117,9 @@ static void show_rest(struct sheet *sheet, const struct json *run)
 static void show_run(struct sheet *sheet, const struct json *run)
 {
     struct slice state = json_get_text(run, "state");
-    enum colour colour = slice_eq(state, S("FAILED")) ? COLOUR_RED : slice_eq(state, S("COMPLETED")) ? COLOUR_GREEN : COLOUR_YELLOW;
+    enum colour colour = slice_eq(state, S("FAILED"))      ? COLOUR_RED
+                         : slice_eq(state, S("COMPLETED")) ? COLOUR_GREEN
+                                                           : COLOUR_YELLOW;
     show_field(sheet, "Id", json_get_text(run, "id"));
     show_field(sheet, "Name", json_get_text(run, "name"));
     show_label(sheet, 0, S("State"), LABEL_WIDTH);

@@ -43,14 +43,16 @@ bool log_place_parse(struct slice name, struct slice job_run_id, struct log_plac
     if (!place.err && !slice_eq(stream, S("stdout")))
         return false;
     struct slice rest = slice_from(pod, spark.len);
-    if (slice_starts_with(pod, spark) && slice_starts_with(rest, job_run_id) && slice_starts_with(slice_from(rest, job_run_id.len), driver)) {
+    if (slice_starts_with(pod, spark) && slice_starts_with(rest, job_run_id) &&
+        slice_starts_with(slice_from(rest, job_run_id.len), driver)) {
         place.driver = true;
         place.pod = slice_from(rest, job_run_id.len + 1);
         *ret_place = place;
         return true;
     }
     ptrdiff_t dash = slice_rindex(pod, '-');
-    if (dash < 0 || !slice_ends_with(slice_sub(pod, 0, (size_t)dash + 1), exec) || !slice_to_i64(slice_from(pod, (size_t)dash + 1), 1, INT64_MAX, &place.executor))
+    if (dash < 0 || !slice_ends_with(slice_sub(pod, 0, (size_t)dash + 1), exec) ||
+        !slice_to_i64(slice_from(pod, (size_t)dash + 1), 1, INT64_MAX, &place.executor))
         return false;
     place.pod = slice_from(pod, (size_t)dash + 2 - exec.len);
     *ret_place = place;
@@ -61,14 +63,16 @@ static bool is_chosen(const struct log_choice *choice, const struct log_place *p
 {
     if (place->err ? !choice->err : !choice->out)
         return false;
-    return place->driver ? choice->driver : choice->executors && (!choice->executor || choice->executor == place->executor);
+    return place->driver ? choice->driver
+                         : choice->executors && (!choice->executor || choice->executor == place->executor);
 }
 
 /* Drivers' before executors', else in the order in which they were found. */
 static void add_cursor(struct log_reader *reader, struct slice name)
 {
     struct log_place place;
-    if (!log_place_parse(slice_from(name, reader->base.len), reader->run_id, &place) || !is_chosen(&reader->choice, &place))
+    if (!log_place_parse(slice_from(name, reader->base.len), reader->run_id, &place) ||
+        !is_chosen(&reader->choice, &place))
         return;
     struct log_cursor **link = &reader->cursors;
     for (struct log_cursor *c = reader->cursors; c; c = c->next)
@@ -77,7 +81,11 @@ static void add_cursor(struct log_reader *reader, struct slice name)
     while (*link && ((*link)->place.driver || !place.driver))
         link = &(*link)->next;
     struct log_cursor *cursor = ARENA_NEW(reader->arena, struct log_cursor);
-    *cursor = (struct log_cursor){.place = place, .name = slice_dup(reader->arena, name), .token = STRBUF_HEAP, .line = STRBUF_HEAP, .next = *link};
+    *cursor = (struct log_cursor){.place = place,
+                                  .name = slice_dup(reader->arena, name),
+                                  .token = STRBUF_HEAP,
+                                  .line = STRBUF_HEAP,
+                                  .next = *link};
     cursor->place.pod = slice_dup(reader->arena, place.pod);
     *link = cursor;
 }
@@ -93,7 +101,8 @@ static struct err *print_line(struct log_reader *reader, const struct log_cursor
     if (!reader->choice.labels && !reader->screen.terminal)
         return output_write(line);
     if (reader->choice.labels) {
-        struct slice label = slice_fmt(reader->poll, "%.*s %s |", SLICE_ARG(cursor->place.pod), cursor->place.err ? "stderr" : "stdout");
+        struct slice label =
+            slice_fmt(reader->poll, "%.*s %s |", SLICE_ARG(cursor->place.pod), cursor->place.err ? "stderr" : "stdout");
         append_coloured(&out, reader->screen, cursor->place.err ? COLOUR_YELLOW : COLOUR_CYAN, label);
         strbuf_append_char(&out, ' ');
     }
@@ -104,7 +113,8 @@ static struct err *print_line(struct log_reader *reader, const struct log_cursor
 /* ---- CloudWatch Logs ---- */
 
 /* A group or stream that is not there yet has nothing in it yet. */
-static struct err *logs_or_nothing(struct log_reader *reader, const char *operation, const struct json *input, struct json **ret_output)
+static struct err *logs_or_nothing(struct log_reader *reader, const char *operation, const struct json *input,
+                                   struct json **ret_output)
 {
     struct err *e = client_logs(reader->client, reader->poll, operation, input, ret_output);
     if (!e || e->kind != ERR_NOT_FOUND)
@@ -143,7 +153,8 @@ static struct err *read_stream(struct log_reader *reader, struct log_cursor *cur
             json_set_text(reader->poll, input, "nextToken", slice_dup(reader->poll, strbuf_slice(&cursor->token)));
         TRY(logs_or_nothing(reader, "GetLogEvents", input, &output));
         JSON_FOREACH(event, json_get(output, S("events")))
-            TRY(print_line(reader, cursor, slice_fmt(reader->poll, "%.*s\n", SLICE_ARG(json_get_text(event, "message")))));
+            TRY(print_line(reader, cursor,
+                           slice_fmt(reader->poll, "%.*s\n", SLICE_ARG(json_get_text(event, "message")))));
         struct slice token = json_get_text(output, "nextForwardToken");
         if (!token.len || slice_eq(token, strbuf_slice(&cursor->token)))
             return NULL;
@@ -173,17 +184,22 @@ static struct err *find_objects(struct log_reader *reader)
     do {
         struct strbuf query = STRBUF_ARENA(reader->poll);
         if (token.ptr)
-            strbuf_append_fmt(&query, "continuation-token=%.*s&", SLICE_ARG(uri_encode(reader->poll, token, URI_ENCODE_SLASH)));
-        strbuf_append_fmt(&query, "encoding-type=url&list-type=2&prefix=%.*s", SLICE_ARG(uri_encode(reader->poll, reader->base, URI_ENCODE_SLASH)));
+            strbuf_append_fmt(&query, "continuation-token=%.*s&",
+                              SLICE_ARG(uri_encode(reader->poll, token, URI_ENCODE_SLASH)));
+        strbuf_append_fmt(&query, "encoding-type=url&list-type=2&prefix=%.*s",
+                          SLICE_ARG(uri_encode(reader->poll, reader->base, URI_ENCODE_SLASH)));
         struct http_response response;
-        struct err *e = client_s3(reader->client, reader->poll, &(struct s3_call){.method = S("GET"), .bucket = reader->place, .query = strbuf_slice(&query)}, &response);
+        struct err *e = client_s3(
+            reader->client, reader->poll,
+            &(struct s3_call){.method = S("GET"), .bucket = reader->place, .query = strbuf_slice(&query)}, &response);
         if (e && e->kind == ERR_NOT_FOUND) { /* no bucket yet */
             err_free(e);
             return NULL;
         }
         TRY(e);
         struct slice rest = response.body;
-        for (struct slice key = element(&rest, S("<Key>"), S("</Key>")); key.ptr; key = element(&rest, S("<Key>"), S("</Key>")))
+        for (struct slice key = element(&rest, S("<Key>"), S("</Key>")); key.ptr;
+             key = element(&rest, S("<Key>"), S("</Key>")))
             add_cursor(reader, uri_decode(reader->poll, key, URI_PLUS_IS_SPACE));
         rest = response.body;
         token = element(&rest, S("<NextContinuationToken>"), S("</NextContinuationToken>"));
@@ -211,7 +227,9 @@ static struct err *read_object(struct log_reader *reader, struct log_cursor *cur
 {
     struct http_response response;
     struct slice etag = slice_dup(reader->poll, strbuf_slice(&cursor->token)), text;
-    struct err *e = client_s3(reader->client, reader->poll, &(struct s3_call){.method = S("GET"), .bucket = reader->place, .key = cursor->name, .etag = etag}, &response);
+    struct err *e = client_s3(
+        reader->client, reader->poll,
+        &(struct s3_call){.method = S("GET"), .bucket = reader->place, .key = cursor->name, .etag = etag}, &response);
     if (e && e->kind == ERR_NOT_FOUND) {
         err_free(e);
         return NULL;
@@ -243,19 +261,28 @@ static void take_log_uri(struct log_reader *reader, struct slice uri)
     reader->base = slice_fmt(reader->arena, "%.*s%s", SLICE_ARG(prefix), prefix.len ? "/" : "");
 }
 
-struct err *log_reader_open(struct client *client, const struct json *run, const struct log_choice *choice, struct progress *progress, struct log_reader **ret_reader)
+struct err *log_reader_open(struct client *client, const struct json *run, const struct log_choice *choice,
+                            struct progress *progress, struct log_reader **ret_reader)
 {
     const struct json *monitoring = JSON_AT(run, "configurationOverrides", "monitoringConfiguration");
     const struct json *cloudwatch = json_get(monitoring, S("cloudWatchMonitoringConfiguration"));
-    struct slice group = json_get_text(cloudwatch, "logGroupName"), uri = json_get_text(json_get(monitoring, S("s3MonitoringConfiguration")), "logUri");
+    struct slice group = json_get_text(cloudwatch, "logGroupName"),
+                 uri = json_get_text(json_get(monitoring, S("s3MonitoringConfiguration")), "logUri");
     struct slice id = json_get_text(run, "id"), cluster = json_get_text(run, "virtualClusterId");
     if (!group.len && !slice_starts_with(uri, S("s3://")))
         return err_new(ERR_NOT_FOUND,
-                       "the logs of job run %.*s are kept nowhere: its monitoringConfiguration names neither a log group nor an S3 address; start it with one, or "
+                       "the logs of job run %.*s are kept nowhere: its monitoringConfiguration names neither a log "
+                       "group nor an S3 address; start it with one, or "
                        "read them while it runs with kubectl logs spark-%.*s-driver in its virtual cluster's namespace",
                        SLICE_ARG(id), SLICE_ARG(id));
     struct log_reader *reader = xcalloc(1, sizeof(*reader));
-    *reader = (struct log_reader){.client = client, .progress = progress, .choice = *choice, .arena = arena_new(), .poll = arena_new(), .from_s3 = !group.len, .screen = screen_of(1)};
+    *reader = (struct log_reader){.client = client,
+                                  .progress = progress,
+                                  .choice = *choice,
+                                  .arena = arena_new(),
+                                  .poll = arena_new(),
+                                  .from_s3 = !group.len,
+                                  .screen = screen_of(1)};
     reader->run_id = slice_dup(reader->arena, id);
     if (group.len) {
         struct slice prefix = json_get_text(cloudwatch, "logStreamNamePrefix");
@@ -264,7 +291,8 @@ struct err *log_reader_open(struct client *client, const struct json *run, const
     } else {
         take_log_uri(reader, uri);
     }
-    reader->base = slice_fmt(reader->arena, "%.*s%.*s/jobs/%.*s/containers/spark-%.*s/", SLICE_ARG(reader->base), SLICE_ARG(cluster), SLICE_ARG(id), SLICE_ARG(id));
+    reader->base = slice_fmt(reader->arena, "%.*s%.*s/jobs/%.*s/containers/spark-%.*s/", SLICE_ARG(reader->base),
+                             SLICE_ARG(cluster), SLICE_ARG(id), SLICE_ARG(id));
     *ret_reader = reader;
     return NULL;
 }

@@ -1,6 +1,7 @@
-/* log_reader: the logs of one job run from where its monitoring configuration sends them: CloudWatch Logs, else S3. Each poll prints what is new
- * to stdout. What was printed is remembered, so that it goes on where it was whatever failed in between. One thread. Layout of streams and
- * keys: PREFIX/VIRTUAL-CLUSTER/jobs/RUN/containers/spark-RUN/POD/stdout, on S3 with .gz. */
+/* log_reader: the logs of one job run from where its monitoring configuration sends them: CloudWatch Logs, else S3.
+ * Each poll prints what is new to stdout. What was printed is remembered, so that it goes on where it was whatever
+ * failed in between. One thread. Layout of streams and keys:
+ * PREFIX/VIRTUAL-CLUSTER/jobs/RUN/containers/spark-RUN/POD/stdout, on S3 with .gz. */
 #pragma once
 #include "cli/client.h"
 #include "cli/progress.h"
@@ -13,9 +14,10 @@ struct log_choice {
 };
 
 struct log_reader;
-/* run: as DescribeJobRun has it. ERR_NOT_FOUND: its logs go nowhere; the message says what to do. client and progress outlive the reader. */
-struct err *log_reader_open(struct client *client, const struct json *run, const struct log_choice *choice, struct progress *progress,
-                            struct log_reader **ret_reader) NODISCARD;
+/* run: as DescribeJobRun has it. ERR_NOT_FOUND: its logs go nowhere; the message says what to do. client and progress
+ * outlive the reader. */
+struct err *log_reader_open(struct client *client, const struct json *run, const struct log_choice *choice,
+                            struct progress *progress, struct log_reader **ret_reader) NODISCARD;
 struct err *log_reader_poll(struct log_reader *reader) NODISCARD;
 /* Nothing more comes: prints what has no line's end yet. */
 struct err *log_reader_end(struct log_reader *reader) NODISCARD;

@@ -4,7 +4,8 @@
 
 static struct err *read_choice(const struct command *command, struct log_choice *ret_choice)
 {
-    bool all = command_flag(command, "--all"), err = command_flag(command, "--stderr"), driver = command_flag(command, "--driver");
+    bool all = command_flag(command, "--all"), err = command_flag(command, "--stderr"),
+         driver = command_flag(command, "--driver");
     struct log_choice choice = {.out = !err, .err = all || err};
     TRY(command_number(command, "--executor", 1, INT32_MAX, 0, &choice.executor));
     if (all && err)
@@ -23,14 +24,17 @@ static void advise(const struct command *command, const struct log_choice *choic
     const char *id = command->args[0];
     struct slice state = json_get_text(run, "state"), cause = text_shown(command->arena, job_run_cause(run));
     if (!job_run_is_final(run))
-        fprintf(stderr, "There is nothing yet; the run is %.*s%s%.*s. Wait for it: ember logs -f %s\n", SLICE_ARG(state), cause.len ? ": " : "", SLICE_ARG(cause), id);
+        fprintf(stderr, "There is nothing yet; the run is %.*s%s%.*s. Wait for it: ember logs -f %s\n",
+                SLICE_ARG(state), cause.len ? ": " : "", SLICE_ARG(cause), id);
     else if (choice->executor)
-        fprintf(stderr, "Executor %lld wrote nothing there, or there was none. All there is: ember logs --all %s\n", (long long)choice->executor, id);
+        fprintf(stderr, "Executor %lld wrote nothing there, or there was none. All there is: ember logs --all %s\n",
+                (long long)choice->executor, id);
     else if (choice->labels)
-        fprintf(stderr, "There are no logs; the run is %.*s%s%.*s.\n", SLICE_ARG(state), cause.len ? ": " : "", SLICE_ARG(cause));
+        fprintf(stderr, "There are no logs; the run is %.*s%s%.*s.\n", SLICE_ARG(state), cause.len ? ": " : "",
+                SLICE_ARG(cause));
     else
-        fprintf(stderr, "The driver wrote nothing to %s; the run is %.*s%s%.*s. All there is: ember logs --all %s\n", choice->err ? "stderr" : "stdout", SLICE_ARG(state),
-                cause.len ? ": " : "", SLICE_ARG(cause), id);
+        fprintf(stderr, "The driver wrote nothing to %s; the run is %.*s%s%.*s. All there is: ember logs --all %s\n",
+                choice->err ? "stderr" : "stdout", SLICE_ARG(state), cause.len ? ": " : "", SLICE_ARG(cause), id);
 }
 
 static struct err *print_logs(struct client *client, struct follow *follow)

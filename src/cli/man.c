@@ -83,7 +83,8 @@ static void append_head(struct arena *arena, struct strbuf *out, const struct co
     struct slice name = page_name(arena, def);
     strbuf_append_cstr(out, ".\\\" Made by tools/man from src/cli/commands.c.\n.TH ");
     for (size_t i = 0; i < name.len; i++)
-        strbuf_append_char(out, name.ptr[i] >= 'a' && name.ptr[i] <= 'z' ? (char)(name.ptr[i] - 'a' + 'A') : name.ptr[i]);
+        strbuf_append_char(out,
+                           name.ptr[i] >= 'a' && name.ptr[i] <= 'z' ? (char)(name.ptr[i] - 'a' + 'A') : name.ptr[i]);
     strbuf_append_cstr(out, " 1 \"\" Ember \"Ember\"\n.SH NAME\n");
     append_roff(out, name);
     append_line(out, " \\- ", def ? def->about : "the command line of Ember, a self-hosted Amazon EMR on EKS");
@@ -121,7 +122,8 @@ static void write_main_page(struct arena *arena, struct strbuf *out)
 static void write_page(struct arena *arena, struct strbuf *out, const struct command_def *def)
 {
     append_head(arena, out, def);
-    strbuf_append_fmt(out, "\\fBember %s\\fR%s%s%s", def->name, def->option_count ? " [\\fIOPTIONS\\fR]" : "", *def->argument ? " " : "", def->argument);
+    strbuf_append_fmt(out, "\\fBember %s\\fR%s%s%s", def->name, def->option_count ? " [\\fIOPTIONS\\fR]" : "",
+                      *def->argument ? " " : "", def->argument);
     if (def->rest)
         strbuf_append_fmt(out, " \\-\\- \\fI%s\\fR", def->rest);
     strbuf_append_cstr(out, "\n.SH DESCRIPTION\n");

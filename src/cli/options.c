@@ -56,7 +56,8 @@ static struct err *check_value(struct arena *arena, const struct option_def *opt
     for (struct slice rest = slice_from_cstr(value); rest.ptr;) { /* several with commas between */
         struct slice one = slice_cut(&rest, ',');
         if (!has_word(option->words, one))
-            return err_new(ERR_INVALID, "%s %s is not one of %.*s", option->name, value, SLICE_ARG(listed(arena, option->words)));
+            return err_new(ERR_INVALID, "%s %s is not one of %.*s", option->name, value,
+                           SLICE_ARG(listed(arena, option->words)));
     }
     return NULL;
 }
@@ -70,7 +71,8 @@ static struct err *take_output(struct arena *arena, struct command *command, con
     struct slice rest = slice_from_cstr(formats);
     struct slice word = text ? slice_from_cstr(text) : slice_cut(&rest, ' ');
     if (!has_word(formats, word))
-        return err_new(ERR_INVALID, "--output %s is neither of what ember %s prints: %.*s", text, command->def->name, SLICE_ARG(listed(arena, formats)));
+        return err_new(ERR_INVALID, "--output %s is neither of what ember %s prints: %.*s", text, command->def->name,
+                       SLICE_ARG(listed(arena, formats)));
     for (size_t i = OUTPUT_TABLE; i < ARRAY_SIZE(NAMES); i++)
         if (slice_eq(slice_from_cstr(NAMES[i]), word))
             command->output = (enum output)i;
@@ -79,13 +81,15 @@ static struct err *take_output(struct arena *arena, struct command *command, con
 }
 
 /* The command's first word stands at words[at]; a second one that makes a longer name belongs to it. */
-static struct err *take_command(struct arena *arena, size_t count, const char *const *words, size_t *at, struct command *command)
+static struct err *take_command(struct arena *arena, size_t count, const char *const *words, size_t *at,
+                                struct command *command)
 {
     struct slice name = slice_from_cstr(words[*at]);
     command->def = find_command(name);
     if (!command->def)
         return err_new(ERR_INVALID, "there is no command %s; ember --help lists them", words[*at]);
-    const struct command_def *longer = *at + 1 < count ? find_command(slice_fmt(arena, "%s %s", words[*at], words[*at + 1])) : NULL;
+    const struct command_def *longer =
+        *at + 1 < count ? find_command(slice_fmt(arena, "%s %s", words[*at], words[*at + 1])) : NULL;
     if (longer) {
         command->def = longer;
         (*at)++;
@@ -93,16 +97,19 @@ static struct err *take_command(struct arena *arena, size_t count, const char *c
     return NULL;
 }
 
-static struct err *take_option(struct arena *arena, size_t count, const char *const *words, size_t *at, struct command *command)
+static struct err *take_option(struct arena *arena, size_t count, const char *const *words, size_t *at,
+                               struct command *command)
 {
     const char *word = words[*at];
     struct slice name = slice_from_cstr(word), value = SLICE_NONE;
     bool joined = slice_starts_with(name, S("--")) && slice_split(name, '=', &name, &value);
     const struct option_def *option = find_option(command->def, name);
     if (!option && command->def)
-        return err_new(ERR_INVALID, "ember %s has no option %.*s; ember %s --help lists them", command->def->name, SLICE_ARG(name), command->def->name);
+        return err_new(ERR_INVALID, "ember %s has no option %.*s; ember %s --help lists them", command->def->name,
+                       SLICE_ARG(name), command->def->name);
     if (!option)
-        return err_new(ERR_INVALID, "there is no option %.*s before a command; ember --help lists them", SLICE_ARG(name));
+        return err_new(ERR_INVALID, "there is no option %.*s before a command; ember --help lists them",
+                       SLICE_ARG(name));
     if (!option->value && joined)
         return err_new(ERR_INVALID, "%s takes no value", option->name);
     const char *text = NULL;
@@ -122,7 +129,8 @@ static struct err *check_arguments(const struct command *command)
 {
     const struct command_def *def = command->def;
     if (command->arg_count > def->max_args && def->rest)
-        return err_new(ERR_INVALID, "ember %s takes no %s: words for the program stand behind --", def->name, command->args[def->max_args]);
+        return err_new(ERR_INVALID, "ember %s takes no %s: words for the program stand behind --", def->name,
+                       command->args[def->max_args]);
     if (command->arg_count > def->max_args)
         return err_new(ERR_INVALID, "ember %s takes no %s", def->name, command->args[def->max_args]);
     if (command->arg_count < def->min_args)
@@ -132,7 +140,8 @@ static struct err *check_arguments(const struct command *command)
     return NULL;
 }
 
-struct err *command_parse(struct arena *arena, size_t count, const char *const *words, struct command *ret_command, bool *ret_help)
+struct err *command_parse(struct arena *arena, size_t count, const char *const *words, struct command *ret_command,
+                          bool *ret_help)
 {
     struct command *command = ret_command;
     command->args = ARENA_ARRAY(arena, count + 1, const char *);
@@ -180,7 +189,8 @@ bool command_flag(const struct command *command, const char *name)
     return last_given(command, name) != NULL;
 }
 
-struct err *command_number(const struct command *command, const char *name, int64_t min, int64_t max, int64_t otherwise, int64_t *ret_value)
+struct err *command_number(const struct command *command, const char *name, int64_t min, int64_t max, int64_t otherwise,
+                           int64_t *ret_value)
 {
     const char *text = command_option(command, name);
     *ret_value = otherwise;
@@ -209,8 +219,9 @@ static void help_options(struct strbuf *out, const struct option_def *options, s
 void command_help(struct strbuf *out, const struct command_def *def)
 {
     if (def) {
-        strbuf_append_fmt(out, "Usage: ember %s%s%s%s%s%s\n\n%s.\n", def->name, def->option_count ? " [OPTIONS]" : "", *def->argument ? " " : "", def->argument,
-                          def->rest ? " -- " : "", def->rest ? def->rest : "", def->about);
+        strbuf_append_fmt(out, "Usage: ember %s%s%s%s%s%s\n\n%s.\n", def->name, def->option_count ? " [OPTIONS]" : "",
+                          *def->argument ? " " : "", def->argument, def->rest ? " -- " : "", def->rest ? def->rest : "",
+                          def->about);
         if (def->option_count)
             strbuf_append_cstr(out, "\n");
         help_options(out, def->options, def->option_count);
@@ -232,5 +243,6 @@ void command_help(struct strbuf *out, const struct command_def *def)
     }
     strbuf_append_char(out, '\n');
     help_options(out, GLOBAL_OPTIONS, GLOBAL_OPTION_COUNT);
-    strbuf_append_cstr(out, "\nember COMMAND --help says more of one. Exit status: 0, 1 when it failed, 2 when the command line is wrong, 130 after Ctrl-C.\n");
+    strbuf_append_cstr(out, "\nember COMMAND --help says more of one. Exit status: 0, 1 when it failed, 2 when the "
+                            "command line is wrong, 130 after Ctrl-C.\n");
 }

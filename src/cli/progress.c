@@ -59,7 +59,8 @@ bool wait_ms(int fd, int64_t ms)
     return poll(&one, 1, (int)(ms > 0 ? ms : 0)) > 0;
 }
 
-struct err *patience_after(struct patience *patience, struct client *client, struct progress *progress, int fd, struct err *e, bool *ret_again)
+struct err *patience_after(struct patience *patience, struct client *client, struct progress *progress, int fd,
+                           struct err *e, bool *ret_again)
 {
     *ret_again = false;
     if (!e) {

@@ -1,5 +1,6 @@
-/* progress: one line on stderr about what is waited for. On a terminal it is redrawn in place and goes when something else is printed; elsewhere
- * each change is a line of its own. Also waiting itself: with patience for a daemon that is away for a while. One thread. */
+/* progress: one line on stderr about what is waited for. On a terminal it is redrawn in place and goes when something
+ * else is printed; elsewhere each change is a line of its own. Also waiting itself: with patience for a daemon that is
+ * away for a while. One thread. */
 #pragma once
 #include "base/clock.h"
 #include "cli/client.h"
@@ -26,6 +27,7 @@ struct patience {
     int64_t since_ms; /* monotonic; 0: the last call went well */
     bool told;
 };
-/* After a call: with e NULL or while it is worth it NULL is returned (e is freed, *ret_again says that it must be made again, after a short
- * wait that readiness of fd ends), else e. */
-struct err *patience_after(struct patience *patience, struct client *client, struct progress *progress, int fd, struct err *e, bool *ret_again) NODISCARD;
+/* After a call: with e NULL or while it is worth it NULL is returned (e is freed, *ret_again says that it must be made
+ * again, after a short wait that readiness of fd ends), else e. */
+struct err *patience_after(struct patience *patience, struct client *client, struct progress *progress, int fd,
+                           struct err *e, bool *ret_again) NODISCARD;

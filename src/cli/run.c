@@ -37,9 +37,12 @@ static struct err *create_virtual_cluster(struct run *run, struct json **ret_clu
     struct json *provider = json_ensure_object(arena, input, "containerProvider");
     json_set_cstr(arena, provider, "id", "local");
     json_set_cstr(arena, provider, "type", "EKS");
-    json_set_cstr(arena, json_ensure_object(arena, json_ensure_object(arena, provider, "info"), "eksInfo"), "namespace", "default");
+    json_set_cstr(arena, json_ensure_object(arena, json_ensure_object(arena, provider, "info"), "eksInfo"), "namespace",
+                  "default");
     TRY(client_emr(run->client, arena, S("POST"), S("/virtualclusters"), SLICE_NONE, input, &answer));
-    progress_say(&run->follow.progress, "Made the virtual cluster default (%.*s) in the namespace default of the cluster local.", SLICE_ARG(json_get_text(answer, "id")));
+    progress_say(&run->follow.progress,
+                 "Made the virtual cluster default (%.*s) in the namespace default of the cluster local.",
+                 SLICE_ARG(json_get_text(answer, "id")));
     *ret_cluster = answer;
     return NULL;
 }
@@ -56,7 +59,8 @@ static struct err *find_virtual_cluster(struct run *run)
 {
     struct json *cluster;
     struct err *e = virtual_cluster_choose(run->client, run->command->arena, &cluster);
-    bool wanted = e && e->kind == ERR_NOT_FOUND && command_flag(run->command, "--create") && !command_option(run->command, "--virtual-cluster");
+    bool wanted = e && e->kind == ERR_NOT_FOUND && command_flag(run->command, "--create") &&
+                  !command_option(run->command, "--virtual-cluster");
     if (e && !wanted)
         return e;
     err_free(e);
@@ -91,28 +95,40 @@ static struct err *ensure_bucket(struct run *run, struct slice bucket)
         return e;
     err_free(e);
     if (!command_flag(run->command, "--create"))
-        return err_new(ERR_NOT_FOUND, "there is no bucket %.*s to upload to: say ember run --create, or make it with aws s3 mb s3://%.*s", SLICE_ARG(bucket), SLICE_ARG(bucket));
+        return err_new(
+            ERR_NOT_FOUND,
+            "there is no bucket %.*s to upload to: say ember run --create, or make it with aws s3 mb s3://%.*s",
+            SLICE_ARG(bucket), SLICE_ARG(bucket));
     struct slice region = run->client->access.region, body = SLICE_NONE;
     if (!slice_eq(region, S("us-east-1")))
-        body = slice_fmt(arena, "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>%.*s</LocationConstraint></CreateBucketConfiguration>", SLICE_ARG(region));
-    TRY(client_s3(run->client, arena, &(struct s3_call){.method = S("PUT"), .bucket = bucket, .body = body}, &response));
+        body = slice_fmt(arena,
+                         "<CreateBucketConfiguration "
+                         "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>%.*s</"
+                         "LocationConstraint></CreateBucketConfiguration>",
+                         SLICE_ARG(region));
+    TRY(client_s3(run->client, arena, &(struct s3_call){.method = S("PUT"), .bucket = bucket, .body = body},
+                  &response));
     progress_say(&run->follow.progress, "Made the bucket %.*s.", SLICE_ARG(bucket));
     return NULL;
 }
 
-/* The key has the content's digest, so that a program that is there already need not travel again, and one that runs never changes. */
+/* The key has the content's digest, so that a program that is there already need not travel again, and one that runs
+ * never changes. */
 static struct err *upload(struct run *run, struct slice *ret_entry_point)
 {
     struct arena *arena = run->command->arena;
     struct slice bytes, base = slice_from(run->file, (size_t)(slice_rindex(run->file, '/') + 1));
     TRY(read_program(run, &bytes));
-    struct slice bucket = slice_fmt(arena, "ember-run-%.*s-%.*s", SLICE_ARG(run->account), SLICE_ARG(run->client->access.region));
+    struct slice bucket =
+        slice_fmt(arena, "ember-run-%.*s-%.*s", SLICE_ARG(run->account), SLICE_ARG(run->client->access.region));
     static const char *const ENDINGS[] = {[PROGRAM_PYTHON] = ".py", [PROGRAM_JAR] = ".jar", [PROGRAM_SQL] = ".sql"};
-    struct slice key = slice_fmt(arena, "%.*s/%.*s%s", SLICE_ARG(slice_sub(sha256_hex(arena, bytes), 0, 32)), SLICE_ARG(program_name(arena, base)), ENDINGS[run->kind]);
+    struct slice key = slice_fmt(arena, "%.*s/%.*s%s", SLICE_ARG(slice_sub(sha256_hex(arena, bytes), 0, 32)),
+                                 SLICE_ARG(program_name(arena, base)), ENDINGS[run->kind]);
     struct http_response response;
     TRY(ensure_bucket(run, bucket));
     *ret_entry_point = slice_fmt(arena, "s3://%.*s/%.*s", SLICE_ARG(bucket), SLICE_ARG(key));
-    struct err *e = client_s3(run->client, arena, &(struct s3_call){.method = S("HEAD"), .bucket = bucket, .key = key}, &response);
+    struct err *e =
+        client_s3(run->client, arena, &(struct s3_call){.method = S("HEAD"), .bucket = bucket, .key = key}, &response);
     if (!e || e->kind != ERR_NOT_FOUND)
         return e;
     err_free(e);
@@ -120,7 +136,8 @@ static struct err *upload(struct run *run, struct slice *ret_entry_point)
         struct slice text = slice_fmt(arena, "Uploading %.*s (%zu MiB) …", SLICE_ARG(base), bytes.len >> 20);
         progress_show(&run->follow.progress, arena, text, text);
     }
-    e = client_s3(run->client, arena, &(struct s3_call){.method = S("PUT"), .bucket = bucket, .key = key, .body = bytes}, &response);
+    e = client_s3(run->client, arena,
+                  &(struct s3_call){.method = S("PUT"), .bucket = bucket, .key = key, .body = bytes}, &response);
     progress_hide(&run->follow.progress);
     return e;
 }
@@ -131,11 +148,14 @@ static struct err *make_wish(struct run *run, struct run_wish *ret_wish)
 {
     struct command *command = run->command;
     struct arena *arena = command->arena;
-    const char *name = command_option(command, "--name"), *role = command_option(command, "--role"), *release = command_option(command, "--release"), *group = command_option(command, "--log-group");
+    const char *name = command_option(command, "--name"), *role = command_option(command, "--role"),
+               *release = command_option(command, "--release"), *group = command_option(command, "--log-group");
     *ret_wish = (struct run_wish){
         .entry_point = run->file,
         .name = name ? slice_from_cstr(name) : program_name(arena, run->file),
-        .role = role ? slice_from_cstr(role) : slice_fmt(arena, "arn:aws:iam::%.*s:role/EMRContainers-JobExecutionRole", SLICE_ARG(run->account)),
+        .role =
+            role ? slice_from_cstr(role)
+                 : slice_fmt(arena, "arn:aws:iam::%.*s:role/EMRContainers-JobExecutionRole", SLICE_ARG(run->account)),
         .release = release ? slice_from_cstr(release) : S("emr-6.2.0-latest"),
         .client_token = random_uuid(arena),
         .log_group = group ? slice_from_cstr(group) : S("ember-run"),
@@ -154,9 +174,13 @@ static struct err *start(struct run *run, const struct json *input, struct json 
     while (again) {
         if (patience.since_ms && interrupts_take(run->interrupts)) {
             run->command->exit_status = STATUS_INTERRUPTED;
-            return err_new(ERR_UNAVAILABLE, "interrupted before Ember said that the job run is started; ember jobs shows whether it is");
+            return err_new(ERR_UNAVAILABLE,
+                           "interrupted before Ember said that the job run is started; ember jobs shows whether it is");
         }
-        struct err *e = client_emr(run->client, arena, S("POST"), slice_fmt(arena, "/virtualclusters/%.*s/jobruns", SLICE_ARG(run->virtual_cluster_id)), SLICE_NONE, input, ret_answer);
+        struct err *e =
+            client_emr(run->client, arena, S("POST"),
+                       slice_fmt(arena, "/virtualclusters/%.*s/jobruns", SLICE_ARG(run->virtual_cluster_id)),
+                       SLICE_NONE, input, ret_answer);
         TRY(patience_after(&patience, run->client, &run->follow.progress, run->interrupts->fd, e, &again));
     }
     return NULL;
@@ -175,7 +199,8 @@ static struct err *cancel(struct run *run)
     struct arena *arena = run->command->arena;
     struct json *ignored;
     run->cancelled = true;
-    struct slice path = slice_fmt(arena, "/virtualclusters/%.*s/jobruns/%.*s", SLICE_ARG(run->virtual_cluster_id), SLICE_ARG(run->follow.id));
+    struct slice path = slice_fmt(arena, "/virtualclusters/%.*s/jobruns/%.*s", SLICE_ARG(run->virtual_cluster_id),
+                                  SLICE_ARG(run->follow.id));
     struct err *e = client_emr(run->client, arena, S("DELETE"), path, SLICE_NONE, NULL, &ignored);
     if (e && e->kind == ERR_UNAVAILABLE)
         return err_wrap(e, "the job run could not be cancelled");
@@ -241,12 +266,16 @@ static void end_as(struct run *run, const struct json *end)
     struct slice state = json_get_text(end, "state"), cause = text_shown(run->command->arena, job_run_cause(end));
     bool completed = slice_eq(state, S("COMPLETED"));
     if (!run->cancelled)
-        run->command->exit_status = completed ? STATUS_OK : slice_eq(state, S("FAILED")) ? job_run_exit_code(end) : STATUS_FAILED;
+        run->command->exit_status = completed                      ? STATUS_OK
+                                    : slice_eq(state, S("FAILED")) ? job_run_exit_code(end)
+                                                                   : STATUS_FAILED;
     if (completed)
         return;
-    progress_say(&run->follow.progress, "The job run is %.*s%s%.*s.", SLICE_ARG(state), cause.len ? ": " : "", SLICE_ARG(cause));
+    progress_say(&run->follow.progress, "The job run is %.*s%s%.*s.", SLICE_ARG(state), cause.len ? ": " : "",
+                 SLICE_ARG(cause));
     if (slice_eq(state, S("FAILED")))
-        progress_say(&run->follow.progress, "More: ember logs --stderr %.*s; ember jobs show %.*s", SLICE_ARG(run->follow.id), SLICE_ARG(run->follow.id));
+        progress_say(&run->follow.progress, "More: ember logs --stderr %.*s; ember jobs show %.*s",
+                     SLICE_ARG(run->follow.id), SLICE_ARG(run->follow.id));
 }
 
 static struct err *follow_started(struct run *run)
@@ -269,7 +298,7 @@ static struct err *run_program(struct run *run)
     TRY(find_virtual_cluster(run));
     TRY(make_wish(run, &wish));
     TRY(run_wish_to_json(command, &wish, &input));
-    TRY(interrupts_watch(run->interrupts, &run->client->stop)); /* until here Ctrl-C simply ends the program */
+    TRY(interrupts_watch(run->interrupts, &run->client->stop));       /* until here Ctrl-C simply ends the program */
     __atomic_store_n(&run->interrupts->stop_at, 2, __ATOMIC_SEQ_CST); /* who would know then whether there is a run? */
     TRY(start(run, input, &answer));
     __atomic_store_n(&run->interrupts->stop_at, 1, __ATOMIC_SEQ_CST);
@@ -293,7 +322,12 @@ struct err *command_run(struct command *command)
         return err_new(ERR_INVALID, "%s is neither a .py, a .jar nor a .sql file", command->args[0]);
     TRY(command_number(command, "--executors", 1, EXECUTORS_MAX, 2, &run.executors));
     TRY(client_open(command, &client));
-    run.follow = (struct follow){.client = &client, .choice = {.out = true, .driver = true}, .interrupts = &interrupts, .interrupted = interrupted, .context = &run, .progress = progress_of()};
+    run.follow = (struct follow){.client = &client,
+                                 .choice = {.out = true, .driver = true},
+                                 .interrupts = &interrupts,
+                                 .interrupted = interrupted,
+                                 .context = &run,
+                                 .progress = progress_of()};
     run.interrupts = &interrupts;
     struct err *e = run_program(&run);
     progress_close(&run.follow.progress);

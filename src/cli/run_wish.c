@@ -26,7 +26,8 @@ bool program_is_remote(struct slice file)
 
 static bool is_name_character(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == '#';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_' || c == '#';
 }
 
 struct slice program_name(struct arena *arena, struct slice file)
@@ -46,7 +47,8 @@ void append_shell_word(struct strbuf *out, struct slice word)
 {
     bool plain = word.len > 0;
     for (size_t i = 0; i < word.len; i++)
-        plain = plain && (is_name_character(word.ptr[i]) || strchr("=:/,+@%", word.ptr[i])) && word.ptr[i] != '#' && word.ptr[i] != '\0';
+        plain = plain && (is_name_character(word.ptr[i]) || strchr("=:/,+@%", word.ptr[i])) && word.ptr[i] != '#' &&
+                word.ptr[i] != '\0';
     if (plain) {
         strbuf_append(out, word);
         return;
@@ -67,7 +69,8 @@ static void append_option(struct strbuf *out, const char *option, struct slice v
     append_shell_word(out, value);
 }
 
-static struct err *make_parameters(const struct command *command, const struct run_wish *wish, struct slice *ret_parameters)
+static struct err *make_parameters(const struct command *command, const struct run_wish *wish,
+                                   struct slice *ret_parameters)
 {
     struct strbuf out = STRBUF_ARENA(command->arena);
     const char *main_class = command_option(command, "--class");
@@ -75,7 +78,8 @@ static struct err *make_parameters(const struct command *command, const struct r
         return err_new(ERR_INVALID, "--class is for jars");
     if (main_class)
         append_option(&out, "--class", slice_from_cstr(main_class));
-    append_option(&out, "--conf", slice_fmt(command->arena, "spark.executor.instances=%lld", (long long)wish->executors));
+    append_option(&out, "--conf",
+                  slice_fmt(command->arena, "spark.executor.instances=%lld", (long long)wish->executors));
     for (size_t i = 0; i < command->option_count; i++) {
         struct slice value = slice_from_cstr(command->options[i].value);
         if (strcmp(command->options[i].name, "--conf") != 0)
@@ -109,7 +113,8 @@ struct err *run_wish_to_json(const struct command *command, const struct run_wis
     json_set_text(arena, driver, sql ? "sparkSqlParameters" : "sparkSubmitParameters", parameters);
     for (size_t i = 0; !sql && i < command->rest_count; i++)
         json_append(json_ensure_array(arena, driver, "entryPointArguments"), json_cstr(arena, command->rest[i]));
-    struct json *monitoring = json_ensure_object(arena, json_ensure_object(arena, input, "configurationOverrides"), "monitoringConfiguration");
+    struct json *monitoring = json_ensure_object(arena, json_ensure_object(arena, input, "configurationOverrides"),
+                                                 "monitoringConfiguration");
     struct json *cloudwatch = json_ensure_object(arena, monitoring, "cloudWatchMonitoringConfiguration");
     json_set_text(arena, cloudwatch, "logGroupName", wish->log_group);
     json_set_text(arena, cloudwatch, "logStreamNamePrefix", wish->name);

@@ -18,5 +18,7 @@ struct run_wish {
     enum program_kind kind;
     int64_t executors;
 };
-/* StartJobRun's input; --class, --conf and the words behind -- come from command. ERR_INVALID: what does not go together. */
-struct err *run_wish_to_json(const struct command *command, const struct run_wish *wish, struct json **ret_input) NODISCARD;
+/* StartJobRun's input; --class, --conf and the words behind -- come from command. ERR_INVALID: what does not go
+ * together. */
+struct err *run_wish_to_json(const struct command *command, const struct run_wish *wish,
+                             struct json **ret_input) NODISCARD;

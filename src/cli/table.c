@@ -49,14 +49,17 @@ static void append_blanks(struct strbuf *out, size_t count)
 }
 
 /* A terminal too narrow even for the narrowest columns gets whole cells only as far as they fit. */
-static void append_line(struct strbuf *out, const struct table *table, struct screen screen, const size_t *widths, const struct table_cell *cells)
+static void append_line(struct strbuf *out, const struct table *table, struct screen screen, const size_t *widths,
+                        const struct table_cell *cells)
 {
     size_t column = 0, owed = 0; /* blanks are owed until a cell comes behind them: no line ends with any */
     for (size_t i = 0; i < table->column_count; i++) {
         size_t gap = i ? GAP : 0;
         if (screen.width && column + owed + gap >= screen.width)
             break;
-        size_t room = screen.width && column + owed + gap + widths[i] > screen.width ? screen.width - column - owed - gap : widths[i];
+        size_t room = screen.width && column + owed + gap + widths[i] > screen.width
+                          ? screen.width - column - owed - gap
+                          : widths[i];
         struct slice text = text_cut(table->arena, cells[i].text, room);
         size_t width = text_width(text), left = table->columns[i].right ? room - width : 0;
         if (!width) {
@@ -78,6 +81,7 @@ void table_append(struct strbuf *out, const struct table *table, struct screen s
     for (size_t i = 0; i < table->column_count; i++)
         head[i] = (struct table_cell){.text = slice_from_cstr(table->columns[i].title), .colour = COLOUR_BOLD};
     append_line(out, table, screen, widths, head);
-    for (const struct table_row *row = table->first; row && (!max_rows || printed < max_rows); row = row->next, printed++)
+    for (const struct table_row *row = table->first; row && (!max_rows || printed < max_rows);
+         row = row->next, printed++)
         append_line(out, table, screen, widths, row->cells);
 }

@@ -1,5 +1,5 @@
-/* table: lines of cells under a head, each column as wide as it must be. On a terminal a line never wraps: columns marked elastic give way,
- * the last one first. Cells are shown by text_shown(). Pure. */
+/* table: lines of cells under a head, each column as wide as it must be. On a terminal a line never wraps: columns
+ * marked elastic give way, the last one first. Cells are shown by text_shown(). Pure. */
 #pragma once
 #include "cli/terminal.h"
 

@@ -26,7 +26,9 @@ struct screen screen_of(int fd)
 void append_coloured(struct strbuf *out, struct screen screen, enum colour colour, struct slice text)
 {
     static const char *const CODES[] = {
-        [COLOUR_NONE] = "", [COLOUR_BOLD] = "\x1b[1m", [COLOUR_DIM] = "\x1b[2m", [COLOUR_RED] = "\x1b[31m", [COLOUR_GREEN] = "\x1b[32m", [COLOUR_YELLOW] = "\x1b[33m", [COLOUR_CYAN] = "\x1b[36m",
+        [COLOUR_NONE] = "",         [COLOUR_BOLD] = "\x1b[1m",   [COLOUR_DIM] = "\x1b[2m",
+        [COLOUR_RED] = "\x1b[31m",  [COLOUR_GREEN] = "\x1b[32m", [COLOUR_YELLOW] = "\x1b[33m",
+        [COLOUR_CYAN] = "\x1b[36m",
     };
     bool coloured = screen.colours && colour != COLOUR_NONE && text.len;
     if (coloured)
@@ -68,15 +70,20 @@ static bool is_within(uint32_t c, const struct range *ranges, size_t count)
 /* Controls of C0 and C1, marks that turn the direction of text, and the line ends of Unicode. */
 static bool is_control(uint32_t c)
 {
-    static const struct range RANGES[] = {{0, 0x1F}, {0x7F, 0x9F}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2066, 0x2069}, {0xFEFF, 0xFEFF}};
+    static const struct range RANGES[] = {{0, 0x1F},        {0x7F, 0x9F},     {0x200E, 0x200F},
+                                          {0x2028, 0x202E}, {0x2066, 0x2069}, {0xFEFF, 0xFEFF}};
     return is_within(c, RANGES, ARRAY_SIZE(RANGES));
 }
 
 /* The common part of Unicode's East Asian Width and of its combining marks: enough for columns. */
 static size_t character_width(uint32_t c)
 {
-    static const struct range ZERO[] = {{0x300, 0x36F}, {0x483, 0x489}, {0x591, 0x5BD}, {0x610, 0x61A}, {0x64B, 0x65F}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200B, 0x200D}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xE0100, 0xE01EF}};
-    static const struct range WIDE[] = {{0x1100, 0x115F}, {0x2E80, 0x303E}, {0x3041, 0xA4CF}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF}, {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6}, {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F900, 0x1FAFF}, {0x20000, 0x3FFFD}};
+    static const struct range ZERO[] = {{0x300, 0x36F},   {0x483, 0x489},   {0x591, 0x5BD},   {0x610, 0x61A},
+                                        {0x64B, 0x65F},   {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200B, 0x200D},
+                                        {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xE0100, 0xE01EF}};
+    static const struct range WIDE[] = {{0x1100, 0x115F},   {0x2E80, 0x303E},   {0x3041, 0xA4CF},   {0xAC00, 0xD7A3},
+                                        {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},   {0xFF00, 0xFF60},   {0xFFE0, 0xFFE6},
+                                        {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F900, 0x1FAFF}, {0x20000, 0x3FFFD}};
     return is_within(c, ZERO, ARRAY_SIZE(ZERO)) ? 0 : is_within(c, WIDE, ARRAY_SIZE(WIDE)) ? 2 : 1;
 }
 

@@ -43,7 +43,8 @@ bool when_parse(struct slice text, struct instant now, struct instant *ret_at)
     } UNITS[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
     int64_t count;
     for (size_t i = 0; i < ARRAY_SIZE(UNITS) && text.len; i++) {
-        if (text.ptr[text.len - 1] != UNITS[i].letter || !slice_to_i64(slice_sub(text, 0, text.len - 1), 0, now.ms / UNITS[i].ms, &count))
+        if (text.ptr[text.len - 1] != UNITS[i].letter ||
+            !slice_to_i64(slice_sub(text, 0, text.len - 1), 0, now.ms / UNITS[i].ms, &count))
             continue;
         ret_at->ms = now.ms - count * UNITS[i].ms;
         return true;
