@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "base/digest.h"
 #include "jobs/outcome.h"
+#include "jobs/run_file.h"
 #include "spark/emr.h"
 #include "store/access_key.h"
 #include <string.h>
@@ -151,6 +152,7 @@ static struct err *plan_run(const struct launch_context *context, struct arena *
     TRY(json_parse(arena, run->job_driver, JSON_DUPLICATES_REFUSE, &driver));
     TRY(parse_overrides(arena, run, &overrides));
     const struct reconciler_options *o = context->options;
+    struct run_file_reader reader = {.context = context, .run = run};
     struct spark_emr_input input = {
         .job_run_id = run->id,
         .attempt = (int)run->attempt,
@@ -172,11 +174,13 @@ static struct err *plan_run(const struct launch_context *context, struct arena *
         .role_arn = run->execution_role_arn,
         .credentials_secret = names->secret,
         .submit_time_ms = run->created_at.ms,
+        .read = {.read = run_file_read, .context = &reader},
     };
     struct err *e = spark_emr_plan(arena, &input, ret_plan);
-    if (!e)
-        return NULL;
-    struct err *mine = err_code(e->kind == ERR_NOT_FOUND ? ERR_INVALID : e->kind, REASON_VALIDATION, "JobRun submission failed. %s", e->message);
+    if (!e || e->kind == ERR_UNAVAILABLE)
+        return e;
+    struct err *mine = err_code(e->kind == ERR_NOT_FOUND ? ERR_INVALID : e->kind, err_has_code(e, REASON_USER) ? REASON_USER : REASON_VALIDATION,
+                                "JobRun submission failed. %s", e->message);
     err_free(e);
     return mine;
 }

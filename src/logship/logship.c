@@ -153,6 +153,15 @@ struct err *logship_check(struct logship *ship, const struct logship_run *run)
     return NULL;
 }
 
+struct err *logship_read_object(struct logship *ship, const struct logship_run *run, struct arena *arena, struct slice bucket, struct slice key,
+                                size_t max_bytes, struct slice *ret_text)
+{
+    struct sinks sinks = {.client = ship->client, .endpoint = ship->options.endpoint, .region = ship->options.region};
+    struct sigv4_credentials credentials = log_credentials(run);
+    struct sink_caller caller = {.arena = arena, .sinks = &sinks, .credentials = &credentials, .stop = &ship->stop};
+    return sink_get_object(&caller, bucket, key, max_bytes, ret_text);
+}
+
 struct err *logship_open(struct logship *ship, const struct logship_run *what)
 {
     mutex_lock(&ship->lock);

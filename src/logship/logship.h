@@ -50,6 +50,11 @@ struct logship_run {
  * ERR_UNAVAILABLE: try again. Blocks, at most 20 s. */
 struct err *logship_check(struct logship *ship, const struct logship_run *run) NODISCARD;
 
+/* A small object of S3 that the run's configuration names, read with its own key. ERR_NOT_FOUND, ERR_DENIED, ERR_INVALID with the service's
+ * words; ERR_LIMIT: it is larger; ERR_UNAVAILABLE: try again. Blocks, at most 20 s. */
+struct err *logship_read_object(struct logship *ship, const struct logship_run *run, struct arena *arena, struct slice bucket, struct slice key,
+                                size_t max_bytes, struct slice *ret_text) NODISCARD;
+
 /* Registers a run (copies everything); resumes from the spool when there is one. Idempotent: a run that is open stays as it is. */
 struct err *logship_open(struct logship *ship, const struct logship_run *run) NODISCARD;
 

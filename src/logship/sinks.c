@@ -31,6 +31,7 @@ struct request {
     const struct aws_header *headers;
     size_t header_count;
     struct slice body;
+    size_t max_answer_bytes; /* 0: the usual */
 };
 
 static struct err *send_signed(const struct sink_caller *caller, const struct request *r, struct http_response *ret_response)
@@ -67,6 +68,7 @@ static struct err *send_signed(const struct sink_caller *caller, const struct re
                                 .header_count = count,
                                 .body = r->body,
                                 .timeout_ms = CALL_TIMEOUT_MS + (int)(r->body.len >> 20) * CALL_TIMEOUT_MS_PER_MIB,
+                                .max_body_bytes = r->max_answer_bytes,
                                 .stop = caller->stop,
                             },
                             ret_response);
@@ -84,7 +86,7 @@ static struct slice between(struct slice text, struct slice before, struct slice
 
 /* Error codes that are looked at, as static text. */
 static const char *const KNOWN_CODES[] = {
-    "NoSuchBucket",         "AccessDenied",   "InvalidAccessKeyId", "ResourceNotFoundException", "ResourceAlreadyExistsException",
+    "NoSuchBucket",         "NoSuchKey",    "AccessDenied",   "InvalidAccessKeyId", "ResourceNotFoundException", "ResourceAlreadyExistsException",
     "AccessDeniedException", "InvalidBucketName", "BucketAlreadyExists", "BucketAlreadyOwnedByYou",
 };
 
@@ -103,7 +105,7 @@ static struct err *refused(struct slice what, int status, struct slice code, str
     for (size_t i = 0; i < ARRAY_SIZE(PASSING_CODES); i++)
         again = again || slice_eq(code, slice_from_cstr(PASSING_CODES[i]));
     enum err_kind kind = again ? ERR_UNAVAILABLE : status == 403 || slice_find(code, S("AccessDenied")) >= 0 ? ERR_DENIED : ERR_INVALID;
-    if (slice_eq(code, S("NoSuchBucket")) || slice_eq(code, S("ResourceNotFoundException")))
+    if (slice_eq(code, S("NoSuchBucket")) || slice_eq(code, S("NoSuchKey")) || slice_eq(code, S("ResourceNotFoundException")))
         kind = ERR_NOT_FOUND;
     return err_code(kind, known, "%.*s: %.*s (%.*s)", SLICE_ARG(what), SLICE_ARG(message.len ? message : S("refused")), SLICE_ARG(code.len ? code : S("no code")));
 }
@@ -139,6 +141,23 @@ struct err *sink_put_object(const struct sink_caller *caller, struct slice log_u
         return e;
     err_free(e);
     return s3_put(caller, path, content_type, body, what);
+}
+
+struct err *sink_get_object(const struct sink_caller *caller, struct slice bucket, struct slice key, size_t max_bytes, struct slice *ret_text)
+{
+    struct slice path = slice_fmt(caller->arena, "/%.*s/%.*s", SLICE_ARG(bucket), SLICE_ARG(uri_encode(caller->arena, key, URI_KEEP_SLASH)));
+    struct slice what = slice_fmt(caller->arena, "s3://%.*s/%.*s", SLICE_ARG(bucket), SLICE_ARG(key));
+    struct http_response response;
+    struct err *e = send_signed(caller, &(struct request){.service = "s3", .method = S("GET"), .path = path, .body = S(""), .max_answer_bytes = max_bytes}, &response);
+    if (e && e->kind == ERR_LIMIT) {
+        err_free(e);
+        return err_new(ERR_LIMIT, "%.*s is larger than %zu bytes", SLICE_ARG(what), max_bytes);
+    }
+    TRY(e);
+    if (response.status / 100 != 2)
+        return refused(what, response.status, between(response.body, S("<Code>"), S("</Code>")), between(response.body, S("<Message>"), S("</Message>")));
+    *ret_text = response.body;
+    return NULL;
 }
 
 /* ---- CloudWatch Logs ---- */

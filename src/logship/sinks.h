@@ -1,4 +1,4 @@
-/* sinks: the few signed requests by which logs reach S3 and CloudWatch Logs. Blocking, each at most 20 s and a second for each MiB. Errors:
+/* sinks: the few signed requests by which logs reach S3 and CloudWatch Logs, and files come from S3. Blocking, each at most 20 s and a second for each MiB. Errors:
  * e->code is the AWS error code where it is one that matters; ERR_UNAVAILABLE: may be tried again (no answer, 5xx, throttling, a conflict
  * with another request). Any thread. */
 #pragma once
@@ -21,6 +21,9 @@ struct sink_caller {
 
 /* uri: s3://bucket/prefix with or without final slash; key is appended. Makes the bucket when it is missing. */
 struct err *sink_put_object(const struct sink_caller *caller, struct slice log_uri, struct slice key, struct slice content_type, struct slice body) NODISCARD;
+
+/* ERR_LIMIT: it is larger. */
+struct err *sink_get_object(const struct sink_caller *caller, struct slice bucket, struct slice key, size_t max_bytes, struct slice *ret_text) NODISCARD;
 
 struct log_line {
     int64_t timestamp_ms;

@@ -1,0 +1,174 @@
+"""applicationConfiguration, properties files and pod templates: what arrives in the driver's pod, and what refuses a run."""
+import gzip, json, xml.etree.ElementTree as ET
+
+import pytest
+from botocore.exceptions import ClientError
+
+from jobs import BUCKET, NAMESPACE, JobEmber
+
+CONF = "/opt/spark/conf/"
+
+
+@pytest.fixture(scope="module")
+def ember(folder):
+    daemon = JobEmber(folder).start()
+    try:
+        yield daemon.prepare()
+    finally:
+        if daemon.process:
+            daemon.stop()
+        daemon.check_nothing_left()
+
+
+def classify(*pairs):
+    return {"applicationConfiguration": [{"classification": name, "properties": properties} for name, properties in pairs]}
+
+
+def exports(**variables):
+    return {"classification": "spark-env", "properties": {}, "configurations": [{"classification": "export", "properties": variables}]}
+
+
+def put(ember, key, text):
+    ember.client("s3").put_object(Bucket=BUCKET, Key=key, Body=text)
+    return "s3://%s/%s" % (BUCKET, key)
+
+
+def output(ember, *words, **more):
+    run = ember.submit(*words, **more)
+    ember.wait_state(run, "COMPLETED")
+    return run, ember.s3_log(run)
+
+
+def properties_of(text):
+    return dict(line.split("=", 1) for line in text.replace("\\:", ":").splitlines() if "=" in line and not line.startswith("#"))
+
+
+def site_of(text):
+    return {p.find("name").text: p.find("value").text for p in ET.fromstring(text).iter("property")}
+
+
+def control_log(ember, run):
+    prefix = "%s/jobs/%s/control-logs/" % (ember.virtual_cluster, run)
+    s3 = ember.client("s3")
+    return "".join(gzip.decompress(s3.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read()).decode()
+                   for o in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", []))
+
+
+def test_spark_defaults_lie_below_conf_and_what_may_not_be_set_is_told(ember):
+    run, text = output(ember, "cat=" + CONF + "spark.properties", parameters="--conf spark.my.b=argument --conf spark.kubernetes.namespace=other",
+                       overrides=classify(("spark-defaults", {"spark.my.a": "first", "spark.my.b": "first", "spark.kubernetes.driver.pod.name": "mine"}),
+                                          ("spark-defaults", {"spark.my.a": "second"})))
+    got = properties_of(text)
+    assert (got["spark.my.a"], got["spark.my.b"], got["spark.kubernetes.namespace"], got["spark.executor.cores"]) == ("second", "argument", NAMESPACE, "1"), got
+    told = control_log(ember, run)
+    assert 'spark.kubernetes.namespace may not be set: "other" is replaced by "%s".' % NAMESPACE in told, told
+    assert 'spark.kubernetes.driver.pod.name may not be set: "mine" is replaced' in told, told
+
+
+def test_spark_env_reaches_the_driver(ember):
+    overrides = {"applicationConfiguration": [exports(MY_PLACE='"here and there"', MY_OTHER="1"), exports(MY_OTHER="2")]}
+    _, text = output(ember, "env", overrides=overrides)
+    assert "MY_PLACE=here and there\n" in text and "MY_OTHER=2\n" in text, text
+
+
+def test_log4j_and_metrics_become_properties_files(ember):
+    _, text = output(ember, "cat=" + CONF + "log4j2.properties", "out=----", "cat=" + CONF + "metrics.properties", overrides=classify(
+        ("spark-log4j", {"log4j.rootCategory": "WARN, console"}), ("spark-log4j2", {"logger.mine.name": "a.b", "logger.mine.level": "debug"}),
+        ("spark-metrics", {"*.sink.console.class": "org.apache.spark.metrics.sink.ConsoleSink"})))
+    log4j, metrics = map(properties_of, text.split("----\n"))
+    assert (log4j["rootLogger.level"], log4j["logger.mine.level"]) == ("warn", "debug"), log4j
+    assert metrics == {"*.sink.console.class": "org.apache.spark.metrics.sink.ConsoleSink"}
+
+
+def test_sites_become_xml_files(ember):
+    run, text = output(ember, "cat=" + CONF + "hive-site.xml", "out=----", "cat=" + CONF + "core-site.xml", "out=----", "cat=" + CONF + "spark.properties",
+                       overrides=classify(
+        ("spark-hive-site", {"hive.metastore.uris": "thrift://a:9083?x=<&>"}), ("core-site", {"io.a": "1"}), ("core-site", {"io.a": "2", "io.b": "3"}),
+        ("emrfs-site", {"fs.s3.maxConnections": "77", "fs.s3.consistent": "true"})))
+    hive, core, properties = text.split("----\n")
+    assert site_of(hive) == {"hive.metastore.uris": "thrift://a:9083?x=<&>"} and site_of(core) == {"io.a": "2", "io.b": "3"}
+    assert properties_of(properties)["spark.hadoop.fs.s3a.connection.maximum"] == "77"
+    assert "emrfs-site: fs.s3.consistent has no effect" in control_log(ember, run)
+
+
+def test_settings_of_submitter_and_logging_are_accepted_and_told(ember):
+    run, _ = output(ember, overrides=classify(
+        ("emr-job-submitter", {"jobsubmitter.node.toleration.spot": "yes", "jobsubmitter.node.toleration.spot.effect": "NoSchedule"}),
+        ("emr-containers-defaults", {"job-start-timeout": "1800", "executor.logging": "DISABLED"})))
+    told = control_log(ember, run)
+    assert "Classification emr-job-submitter has no effect: no submitter pod is needed." in told
+    assert "Classification emr-containers-defaults: executor.logging has no effect" in told, told
+
+
+def test_a_properties_file_comes_from_s3(ember):
+    uri = put(ember, "conf/my file.conf", "spark.my.a file\nspark.my.b=file\n")
+    _, text = output(ember, "cat=" + CONF + "spark.properties", parameters="--properties-file '%s' --conf spark.my.b=argument" % uri,
+                     overrides=classify(("spark-defaults", {"spark.my.a": "defaults", "spark.my.c": "defaults"})))
+    got = properties_of(text)
+    assert (got["spark.my.a"], got["spark.my.b"], got["spark.my.c"]) == ("file", "argument", "defaults")
+
+
+TEMPLATE = """
+apiVersion: v1
+kind: Pod
+metadata:
+  annotations: {team: pets}
+spec:
+  terminationGracePeriodSeconds: 7
+  volumes: [{name: room, emptyDir: {}}]
+  containers:
+  - name: spark-kubernetes-%s
+    env: [{name: OF_TEMPLATE, value: "yes"}]
+    volumeMounts: [{name: room, mountPath: /room}]
+"""
+
+
+def test_pod_templates_come_from_s3(ember):
+    driver, executor = put(ember, "templates/driver.yaml", TEMPLATE % "driver"), put(ember, "templates/executor.yaml", TEMPLATE % "executor")
+    run = ember.submit("env", "cat=/opt/spark/pod-template/pod-spec-template.yml", "sleep=4", overrides=classify(("spark-defaults", {
+        "spark.kubernetes.driver.podTemplateFile": driver, "spark.kubernetes.executor.podTemplateFile": executor})))
+    ember.wait_state(run, "RUNNING", "COMPLETED")
+    pod = json.loads(ember.kubectl("get", "pod", "spark-%s-driver" % run, "-n", NAMESPACE, "-o", "json"))
+    assert pod["metadata"]["annotations"]["team"] == "pets" and pod["spec"]["terminationGracePeriodSeconds"] == 7
+    assert {"name": "room", "mountPath": "/room"} in pod["spec"]["containers"][0]["volumeMounts"]
+    ember.wait_state(run, "COMPLETED")
+    text = ember.s3_log(run)
+    assert "OF_TEMPLATE=yes\n" in text and text.endswith(TEMPLATE % "executor"), text
+
+
+REFUSED = [
+    (classify(("yarn-site", {"a": "b"})), "", "VALIDATION_ERROR", "Classification yarn-site not supported."),
+    ({"applicationConfiguration": [{"classification": "core-site", "configurations": [{"classification": "export", "properties": {}}]}]}, "",
+     "VALIDATION_ERROR", "Classification export not supported."),
+    (classify(("spark-defaults", {"spark.kubernetes.driver.podTemplateFile": "s3://%s/bad.yaml" % BUCKET})), "", "USER_ERROR",
+     "Driver pod template validation failed. Field container.command in Spark main container not allowed but specified."),
+    (classify(("spark-defaults", {"spark.kubernetes.executor.podTemplateFile": "s3://%s/none.yaml" % BUCKET})), "", "USER_ERROR",
+     "Could not load pod from template file s3://%s/none.yaml: s3://%s/none.yaml: The specified key does not exist. (NoSuchKey)" % (BUCKET, BUCKET)),
+    (None, "--properties-file s3://no-such-bucket-here/a.conf", "USER_ERROR",
+     "Failed when loading Spark properties from s3://no-such-bucket-here/a.conf: s3://no-such-bucket-here/a.conf: The specified bucket does not exist (NoSuchBucket)"),
+    (None, "--properties-file /etc/spark.conf", "USER_ERROR",
+     "Failed when loading Spark properties from /etc/spark.conf: it must be in S3, there are no files at this submitter"),
+    (None, "--properties-file s3://%s/large.conf" % BUCKET, "USER_ERROR",
+     "Failed when loading Spark properties from s3://%s/large.conf: s3://%s/large.conf is larger than 524288 bytes" % (BUCKET, BUCKET)),
+    (None, "--properties-file s3://%s/binary.conf" % BUCKET, "USER_ERROR",
+     "Failed when loading Spark properties from s3://%s/binary.conf: it is no UTF-8 text" % BUCKET),
+]
+
+
+def test_what_cannot_be_refuses_the_run_with_its_cause(ember):
+    put(ember, "bad.yaml", "spec: {containers: [{name: spark-kubernetes-driver, command: [sh]}]}")
+    put(ember, "large.conf", "#" * (512 * 1024 + 1))
+    put(ember, "binary.conf", b"spark.a \xff\xfe")
+    runs = [(ember.submit(overrides=overrides, parameters=parameters), reason, details) for overrides, parameters, reason, details in REFUSED]
+    for run, reason, details in runs:
+        got = ember.wait_state(run, "FAILED")
+        assert (got["failureReason"], got["stateDetails"]) == (reason, ("JobRun submission failed. " + details)[:256]), got
+
+
+def test_lists_are_limited(ember):
+    for overrides in (classify(*[("core-site", {"a": "b"})] * 101), classify(("core-site", {"k%d" % i: "v" for i in range(101)})),
+                      classify(("core-site", {"k": "v" * 1025}))):
+        with pytest.raises(ClientError) as e:
+            ember.submit(overrides=overrides)
+        assert e.value.response["Error"]["Code"] == "ValidationException", e.value
+    assert output(ember, overrides=classify(*[("core-site", {"a": "b"})] * 100, ))[0]
