@@ -27,16 +27,26 @@ static bool is_lost(const struct observation *seen, struct instant now, int64_t 
     return seen->trouble.ptr && seen->trouble_since.ms && now.ms - seen->trouble_since.ms > max_ms;
 }
 
+/* "Attempt 2 failed: …; attempt 1 …" of the words that retry_words() has left; empty when there are none. */
+static struct slice earlier_causes(const struct run_facts *run)
+{
+    ptrdiff_t at = run->attempt > 1 ? slice_find(run->state_details, S(". Attempt ")) : -1;
+    return at < 0 ? S("") : slice_from(run->state_details, (size_t)at + 2);
+}
+
 static struct action failed(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct outcome outcome)
 {
     struct slice line = outcome.has_exit_code ? seen->last_error_line : SLICE_NONE;
     if (run->max_attempts > 1 && outcome.retryable)
         outcome.cause = slice_fmt(arena, "Attempt %lld of %lld failed. %.*s", (long long)run->attempt, (long long)run->max_attempts, SLICE_ARG(outcome.cause));
+    struct slice words = outcome_failure_details(arena, &outcome, line, seen->log_trouble), earlier = earlier_causes(run);
+    if (earlier.len && words.len + 16 < OUTCOME_DETAILS_MAX) /* what is left of the room */
+        words = outcome_cut_details(arena, slice_fmt(arena, "%.*s %.*s", SLICE_ARG(words), SLICE_ARG(earlier)));
     return (struct action){
         .kind = ACTION_MOVE,
         .event = JOB_RUN_EVENT_BROKE,
         .failure_reason = outcome.failure_reason.ptr ? outcome.failure_reason : FAILURE_USER_ERROR,
-        .state_details = outcome_failure_details(arena, &outcome, line, seen->log_trouble),
+        .state_details = words,
     };
 }
 
@@ -52,13 +62,15 @@ static struct outcome outcome_of(struct arena *arena, const struct observation *
     if (o.succeeded)
         return o;
     o.retryable = true;
+    struct slice words = outcome_exit_words(arena, seen->exit_code);
     if (slice_eq(seen->reason, S("OOMKilled")))
-        o.cause = slice_fmt(arena, "The driver was killed for using more memory than its limit (OOMKilled, exit code %lld)",
-                            (long long)seen->exit_code);
+        o.cause = slice_fmt(arena, "The driver was killed for using more memory than its limit (OOMKilled, %.*s)", SLICE_ARG(words));
     else if (seen->has_exit_code && seen->message.len)
-        o.cause = slice_fmt(arena, "%.*s (exit code %lld)", SLICE_ARG(seen->message), (long long)seen->exit_code);
+        o.cause = slice_fmt(arena, "%.*s (%.*s)", SLICE_ARG(seen->message), SLICE_ARG(words));
+    else if (seen->has_exit_code && seen->executor_trouble.len)
+        o.cause = slice_fmt(arena, "%.*s. The driver ended with %.*s", SLICE_ARG(seen->executor_trouble), SLICE_ARG(words));
     else if (seen->has_exit_code)
-        o.cause = slice_fmt(arena, "The driver ended with exit code %lld", (long long)seen->exit_code);
+        o.cause = slice_fmt(arena, "The driver ended with %.*s", SLICE_ARG(words));
     else if (seen->message.len)
         o.cause = slice_fmt(arena, "%.*s%s%.*s", SLICE_ARG(seen->reason), seen->reason.len ? ": " : "", SLICE_ARG(seen->message));
     else
@@ -81,6 +93,14 @@ static struct action rejected(struct slice details)
     return (struct action){.kind = ACTION_MOVE, .event = JOB_RUN_EVENT_REJECTED, .failure_reason = FAILURE_CLUSTER_UNAVAILABLE, .state_details = details};
 }
 
+/* Why a cluster that is there can't be used: AWS's sentence (EMR on EKS guide, "Job run errors"), then what was really told. */
+static struct slice cluster_words(struct arena *arena, const char *before, const struct run_facts *run, struct slice trouble)
+{
+    bool denied = slice_find(trouble, S("forbidden")) >= 0 || slice_find(trouble, S("Forbidden")) >= 0 || slice_find(trouble, S("Unauthorized")) >= 0;
+    const char *end = denied ? "does not have sufficient permissions" : "is currently not reachable";
+    return outcome_cut_details(arena, slice_fmt(arena, "%sCluster %.*s %s. %.*s", before, SLICE_ARG(run->cluster), end, SLICE_ARG(trouble)));
+}
+
 static struct action decide_queued(struct arena *arena, const struct run_facts *run)
 {
     enum queue_verdict verdict = run->queue.verdict;
@@ -100,8 +120,7 @@ static struct action decide_pending(struct arena *arena, const struct run_facts 
         return decide_queued(arena, run);
     if (!seen->synced && seen->trouble.ptr) {
         if (is_lost(seen, now, CLUSTER_TROUBLE_MAX_MS) && now.ms - run->created_at.ms > CLUSTER_TROUBLE_MAX_MS)
-            return rejected(outcome_cut_details(
-                arena, slice_fmt(arena, "Cluster %.*s is currently not reachable: %.*s.", SLICE_ARG(run->cluster), SLICE_ARG(seen->trouble))));
+            return rejected(cluster_words(arena, "", run, seen->trouble));
         return wait_until(now.ms + 5000);
     }
     if (!seen->synced)
@@ -114,7 +133,7 @@ static struct action decide_ending(struct arena *arena, const struct run_facts *
 {
     struct outcome o;
     if (!outcome_from_json(arena, run->outcome, &o))
-        o = (struct outcome){.failure_reason = FAILURE_INTERNAL_ERROR, .cause = S("The outcome of the driver can't be read")};
+        o = (struct outcome){.failure_reason = FAILURE_INTERNAL_ERROR, .cause = S("Trouble monitoring your JobRun due to an internal error. The outcome of the driver can't be read")};
     if (!seen->logs_settled)
         return wait_until(now.ms + LOGS_POLL_MS); /* the log shipper tells before */
     if (!o.succeeded)
@@ -134,16 +153,17 @@ bool run_retries(struct arena *arena, const struct run_facts *run)
            outcome_from_json(arena, run->outcome, &o) && o.retryable;
 }
 
-/* "Attempt 2 of 3. Attempt 1 failed: The driver ended with exit code 1. ValueError: x" */
+/* "Attempt 2 of 3. Attempt 1 failed: The driver ended with exit code 1. ValueError: x", and then what those before failed for. */
 static struct slice retry_words(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant due)
 {
     struct outcome o = {0};
     (void)outcome_from_json(arena, run->outcome, &o);
-    struct slice line = o.has_exit_code ? seen->last_error_line : SLICE_NONE;
+    struct slice line = o.has_exit_code ? seen->last_error_line : SLICE_NONE, earlier = earlier_causes(run);
     long long attempt = run->attempt, most = run->max_attempts;
     struct slice head = due.ms ? slice_fmt(arena, "Attempt %lld of %lld failed, the next one begins at %.*s: ", attempt, most, SLICE_ARG(instant_iso8601(arena, due)))
                                : slice_fmt(arena, "Attempt %lld of %lld. Attempt %lld failed: ", attempt + 1, most, attempt);
-    return outcome_cut_details(arena, slice_fmt(arena, "%.*s%.*s%s%.*s", SLICE_ARG(head), SLICE_ARG(o.cause), line.len ? ". " : "", SLICE_ARG(line)));
+    return outcome_cut_details(arena, slice_fmt(arena, "%.*s%.*s%s%.*s%s%.*s", SLICE_ARG(head), SLICE_ARG(o.cause), line.len ? ". " : "", SLICE_ARG(line),
+                                                earlier.len ? ". " : "", SLICE_ARG(earlier)));
 }
 
 /* Between two attempts: the logs, the words, the clean-up, the back-off, the next. */
@@ -173,8 +193,8 @@ static struct action decide_starting(struct arena *arena, const struct run_facts
     int64_t deadline = (created.ms ? created.ms : now.ms) + run->start_timeout_s * 1000;
     if (now.ms >= deadline) {
         struct outcome o = {.failure_reason = FAILURE_USER_ERROR,
-                            .cause = slice_fmt(arena, "The driver did not start within %lld seconds (cluster timeout)%s%.*s", (long long)run->start_timeout_s,
-                                               seen->waiting.len ? ": " : "", SLICE_ARG(seen->waiting))};
+                            .cause = slice_fmt(arena, "The driver did not start within %lld seconds (cluster timeout): %.*s", (long long)run->start_timeout_s,
+                                               SLICE_ARG(seen->waiting.len ? seen->waiting : S("its pod was created and waits to be scheduled or for its container")))};
         return record(o, seen);
     }
     bool keep = run->attempt > 1 && !seen->waiting.len; /* the words about the attempt before */
@@ -201,8 +221,7 @@ static struct action decide_started(struct arena *arena, const struct run_facts 
     if (seen->no_cluster)
         return record(gone, seen);
     if (is_lost(seen, now, CLUSTER_LOST_MAX_MS)) {
-        gone.cause = slice_fmt(arena, "Trouble monitoring your JobRun. Cluster %.*s is currently not reachable: %.*s", SLICE_ARG(run->cluster),
-                               SLICE_ARG(seen->trouble));
+        gone.cause = cluster_words(arena, "Trouble monitoring your JobRun. ", run, seen->trouble);
         return record(gone, seen);
     }
     if (between)
@@ -226,7 +245,10 @@ static struct action decide_started(struct arena *arena, const struct run_facts 
 
 static struct action decide_cancel(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
-    struct action stopped = {.kind = ACTION_MOVE, .event = JOB_RUN_EVENT_STOPPED, .state_details = S("JobRun CANCELLED successfully.")};
+    bool asked = slice_starts_with(run->state_details, JOB_RUN_CANCEL_WORDS); /* who did */
+    struct action stopped = {.kind = ACTION_MOVE, .event = JOB_RUN_EVENT_STOPPED,
+                             .state_details = outcome_cut_details(arena, slice_fmt(arena, "JobRun CANCELLED successfully.%s%.*s", asked ? " " : "",
+                                                                                   SLICE_ARG(asked ? run->state_details : S(""))))};
     if (run->launch_started_at.ms == 0 || seen->no_cluster) /* nothing was ever written to the cluster, or nothing is left to stop */
         return stopped;
     if (is_lost(seen, now, CLUSTER_TROUBLE_MAX_MS)) {

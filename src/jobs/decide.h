@@ -25,6 +25,7 @@ struct observation {
     int64_t exit_code;
     struct slice reason, message;   /* of the terminated container or the pod: OOMKilled, Evicted, StartError … */
     struct slice waiting;           /* why it does not start: the scheduler's or the kubelet's words; absent: nothing is wrong */
+    struct slice executor_trouble;  /* an executor of this attempt was killed or thrown out: a sentence without its full stop; absent: none was */
     size_t pods;                    /* of the run, of all its attempts, that are still there */
     bool attempt_read;              /* the logs of all containers that have run are in the spool, or there is nothing to read them from */
     bool logs_settled;              /* of the whole run: whole, or given up */

@@ -33,7 +33,7 @@ struct slice virtual_cluster_id_new(struct arena *arena)
     return random_text(arena, 25, S("0123456789abcdefghijklmnopqrstuvwxyz"));
 }
 
-struct err *job_run_cancel(struct store *store, struct slice id, struct instant now)
+struct err *job_run_cancel(struct store *store, struct slice id, struct slice who, struct instant now)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     for (;;) { /* again when the reconciler moved it meanwhile */
@@ -51,6 +51,7 @@ struct err *job_run_cancel(struct store *store, struct slice id, struct instant 
                                      .from = run.state,
                                      .to = job_run_state_name(to),
                                      .event = job_run_event_name(JOB_RUN_EVENT_CANCEL_ASKED),
+                                     .state_details = slice_fmt(arena, "%.*s%.*s.", SLICE_ARG(JOB_RUN_CANCEL_WORDS), SLICE_ARG(slice_sub(who, 0, 200))),
                                      .at = now,
                                  },
                                  &changed));

@@ -11,6 +11,6 @@ bool job_run_id_is_well_formed(struct slice id);
 /* 25 chars of [0-9a-z]. */
 struct slice virtual_cluster_id_new(struct arena *arena);
 
-/* Moves a run that is PENDING, SUBMITTED or RUNNING to CANCEL_PENDING. ERR_NOT_FOUND; ERR_CONFLICT (no code) when it is in another
+/* Moves a run that is PENDING, SUBMITTED or RUNNING to CANCEL_PENDING and says who asked: an ARN, or words ("the deletion of …"). ERR_NOT_FOUND; ERR_CONFLICT (no code) when it is in another
  * state: the caller words it. Nudge the reconciler afterwards. */
-struct err *job_run_cancel(struct store *store, struct slice id, struct instant now) NODISCARD;
+struct err *job_run_cancel(struct store *store, struct slice id, struct slice who, struct instant now) NODISCARD;

@@ -3,6 +3,9 @@
 #pragma once
 #include "base/slice.h"
 
+/* What state_details of a run that is to be cancelled begins with; what follows is who asked for it. */
+#define JOB_RUN_CANCEL_WORDS S("Cancelled by ")
+
 /* clang-format off */
 #define JOB_RUN_STATES(X) \
     X(PENDING) X(SUBMITTED) X(RUNNING) X(FAILED) X(CANCELLED) X(CANCEL_PENDING) X(COMPLETED)

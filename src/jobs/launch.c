@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "base/digest.h"
 #include "jobs/outcome.h"
+#include "jobs/refusal.h"
 #include "jobs/run_file.h"
 #include "spark/emr.h"
 #include "store/access_key.h"
@@ -14,8 +15,6 @@
 /* Failure reasons as static text for err->code. */
 static const char REASON_VALIDATION[] = "VALIDATION_ERROR";
 static const char REASON_USER[] = "USER_ERROR";
-static const char REASON_CLUSTER[] = "CLUSTER_UNAVAILABLE";
-static const char REASON_INTERNAL[] = "INTERNAL_ERROR";
 
 static struct slice role_name_of(struct slice role_arn)
 {
@@ -94,12 +93,7 @@ static struct slice path_of(struct arena *arena, const struct job_run *run, cons
 /* The cluster's refusal in terms of a run: what may be tried again stays ERR_UNAVAILABLE. */
 static struct err *as_rejection(struct err *e, const struct job_run *run)
 {
-    if (!e || e->kind == ERR_UNAVAILABLE)
-        return e;
-    const char *reason = e->kind == ERR_DENIED ? REASON_CLUSTER : e->kind == ERR_INTERNAL ? REASON_INTERNAL : REASON_USER;
-    struct err *mine = err_code(e->kind, reason, "The cluster refused an object of the run in namespace %.*s: %s", SLICE_ARG(run->namespace_), e->message);
-    err_free(e);
-    return mine;
+    return refusal_of_cluster(e, run->cluster, run->namespace_);
 }
 
 /* Creates the object; one that is there already is taken as it is: it has our name. */

@@ -16,6 +16,8 @@ struct pod {
     struct slice name;
     bool driver, gone;
     struct observation facts; /* of a driver */
+    struct slice trouble;     /* of an executor: why it ended before its time */
+    struct instant created_at;
     struct container *containers;
     size_t container_count;
 };
@@ -98,11 +100,23 @@ static const struct json *main_status(const struct json *pod)
     return json_item(statuses, 0);
 }
 
+/* " The driver asks for memory 1408Mi, cpu 1." */
+static struct slice request_words(struct arena *arena, const struct json *pod)
+{
+    JSON_FOREACH(c, JSON_AT(pod, "spec", "containers")) {
+        const struct json *requests = JSON_AT(c, "resources", "requests");
+        struct slice memory = json_get_text(requests, "memory"), cpu = json_get_text(requests, "cpu");
+        if (slice_eq(json_get_text(c, "name"), S(DRIVER_CONTAINER)) && memory.len && cpu.len)
+            return slice_fmt(arena, " The driver asks for memory %.*s, cpu %.*s.", SLICE_ARG(memory), SLICE_ARG(cpu));
+    }
+    return S("");
+}
+
 static struct slice waiting_words(struct arena *arena, const struct json *pod, const struct json *status)
 {
     JSON_FOREACH(c, JSON_AT(pod, "status", "conditions")) {
         if (slice_eq(json_get_text(c, "type"), S("PodScheduled")) && slice_eq(json_get_text(c, "status"), S("False")))
-            return slice_dup(arena, json_get_text(c, "message"));
+            return slice_fmt(arena, "%.*s%.*s", SLICE_ARG(json_get_text(c, "message")), SLICE_ARG(request_words(arena, pod)));
     }
     const struct json *waiting = JSON_AT(status, "state", "waiting");
     struct slice reason = json_get_text(waiting, "reason");
@@ -142,6 +156,18 @@ static void read_driver(struct pod *p, const struct json *pod)
     }
 }
 
+/* An executor that did not end by itself; what its own log has ended is told by the driver. */
+static void read_executor(struct pod *p, const struct json *pod)
+{
+    const struct json *terminated = JSON_AT(main_status(pod), "state", "terminated");
+    struct slice number = json_text(JSON_AT(pod, "metadata", "labels", LABEL_EXECUTOR_ID)), reason = json_text(JSON_AT(pod, "status", "reason"));
+    p->created_at = time_at(json_get(pod, S("metadata")), "creationTimestamp");
+    if (slice_eq(json_get_text(terminated, "reason"), S("OOMKilled")))
+        p->trouble = slice_fmt(p->arena, "Executor %.*s was killed for using more memory than its limit (OOMKilled)", SLICE_ARG(number));
+    else if (slice_eq(reason, S("Evicted")))
+        p->trouble = slice_fmt(p->arena, "Executor %.*s was evicted: %.*s", SLICE_ARG(number), SLICE_ARG(json_text(JSON_AT(pod, "status", "message"))));
+}
+
 static void read_containers(struct pod *p, const struct json *pod)
 {
     const struct json *statuses = JSON_AT(pod, "status", "containerStatuses");
@@ -172,6 +198,8 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
     fresh->gone = what == OBSERVED_GONE;
     if (fresh->driver)
         read_driver(fresh, pod);
+    else
+        read_executor(fresh, pod);
     read_containers(fresh, pod);
 
     mutex_lock(&obs->lock);
@@ -214,6 +242,10 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
             seen.message = slice_dup(arena, seen.message);
             seen.waiting = slice_dup(arena, seen.waiting);
         }
+    }
+    for (struct pod *p = run ? run->pods : NULL; p && seen.driver != DRIVER_ABSENT && !seen.executor_trouble.ptr; p = p->next) {
+        if (p->trouble.len && p->created_at.ms >= seen.driver_created_at.ms) /* an earlier attempt's is another matter */
+            seen.executor_trouble = slice_dup(arena, p->trouble);
     }
     mutex_unlock(&obs->lock);
     seen.pods = pods;

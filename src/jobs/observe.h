@@ -5,6 +5,7 @@
 
 #define LABEL_JOB_ID "emr-containers.amazonaws.com/job.id"
 #define LABEL_SPARK_ROLE "spark-role"
+#define LABEL_EXECUTOR_ID "spark-exec-id"
 #define DRIVER_CONTAINER "spark-kubernetes-driver"
 
 struct observations;

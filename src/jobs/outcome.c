@@ -1,8 +1,6 @@
 #include "jobs/outcome.h"
 #include "base/arena.h"
 
-#define STATE_DETAILS_MAX 256 /* model: String256 */
-#define ERROR_LINE_MAX 140
 
 struct slice outcome_to_json(struct arena *arena, const struct outcome *outcome)
 {
@@ -48,73 +46,73 @@ struct slice outcome_success_details(struct arena *arena, struct instant started
 
 struct slice outcome_cut_details(struct arena *arena, struct slice text)
 {
-    if (text.len <= STATE_DETAILS_MAX)
+    if (text.len <= OUTCOME_DETAILS_MAX)
         return text;
-    size_t len = STATE_DETAILS_MAX;
+    size_t len = OUTCOME_DETAILS_MAX;
     while (len && ((unsigned char)text.ptr[len] & 0xC0) == 0x80)
         len--;
     return slice_dup(arena, slice_sub(text, 0, len));
 }
 
-static struct slice cut_line(struct slice line)
+
+/* A signal's name by the exit code that a shell or the kubelet gives its victim; NULL: it is none of those that end a driver. */
+static const char *signal_name(int64_t exit_code)
 {
-    size_t len = line.len < ERROR_LINE_MAX ? line.len : ERROR_LINE_MAX;
-    while (len && len < line.len && ((unsigned char)line.ptr[len] & 0xC0) == 0x80)
+    switch (exit_code - 128) {
+    case 4:
+        return "SIGILL";
+    case 6:
+        return "SIGABRT";
+    case 7:
+        return "SIGBUS";
+    case 8:
+        return "SIGFPE";
+    case 9:
+        return "SIGKILL";
+    case 11:
+        return "SIGSEGV";
+    case 15:
+        return "SIGTERM";
+    }
+    return NULL;
+}
+
+struct slice outcome_exit_words(struct arena *arena, int64_t exit_code)
+{
+    const char *name = signal_name(exit_code);
+    return slice_fmt(arena, "exit code %lld%s%s", (long long)exit_code, name ? ", " : "", name ? name : "");
+}
+
+/* At most max bytes, at a character, with dots where something is missing. */
+static struct slice shorten(struct arena *arena, struct slice text, size_t max)
+{
+    if (text.len <= max || max < 4)
+        return text.len <= max ? text : S("");
+    size_t len = max - 3;
+    while (len && ((unsigned char)text.ptr[len] & 0xC0) == 0x80)
         len--;
-    return slice_sub(line, 0, len);
+    return slice_fmt(arena, "%.*s...", SLICE_ARG(slice_sub(text, 0, len)));
+}
+
+static void append_sentence(struct arena *arena, struct strbuf *text, struct slice sentence, size_t max)
+{
+    sentence = shorten(arena, slice_trim(sentence), max);
+    if (!sentence.len)
+        return;
+    strbuf_append(text, sentence);
+    strbuf_append_cstr(text, sentence.ptr[sentence.len - 1] == '.' ? " " : ". ");
 }
 
 struct slice outcome_failure_details(struct arena *arena, const struct outcome *outcome, struct slice last_error_line, struct slice log_trouble)
 {
-    static const char TAIL[] = "JobRun failed. Please refer logs uploaded to S3/CloudWatch based on your monitoring configuration.";
+    static const struct slice TAIL = S_INIT("JobRun failed. Please refer logs uploaded to S3/CloudWatch based on your monitoring configuration.");
     struct strbuf text = STRBUF_ARENA(arena);
-    if (outcome->cause.len)
-        strbuf_append_fmt(&text, "%.*s. ", SLICE_ARG(outcome->cause));
-    if (last_error_line.len) {
-        struct slice line = cut_line(last_error_line);
-        strbuf_append(&text, line);
-        strbuf_append_cstr(&text, line.ptr[line.len - 1] == '.' ? " " : ". ");
-    }
+    size_t room = OUTCOME_DETAILS_MAX - TAIL.len; /* clients look for the sentence: it stays whole */
+    size_t for_logs = log_trouble.len ? room / 3 : 0, for_line = last_error_line.len ? 60 : 0;
+    append_sentence(arena, &text, outcome->cause, room - for_logs - for_line - 2);
+    append_sentence(arena, &text, last_error_line, room - for_logs - strbuf_slice(&text).len - 2);
     if (log_trouble.len)
-        strbuf_append_fmt(&text, "Logs are not complete: %.*s. ", SLICE_ARG(log_trouble));
-    strbuf_append_cstr(&text, TAIL);
+        append_sentence(arena, &text, slice_fmt(arena, "Logs are not complete: %.*s", SLICE_ARG(log_trouble)), room - strbuf_slice(&text).len - 2);
+    strbuf_append(&text, TAIL);
     return outcome_cut_details(arena, strbuf_slice(&text));
-}
-
-/* "ValueError: no such column", "org.apache.spark.SparkException: Job aborted": a (dotted) name, ": ", a message. */
-static bool is_exception_line(struct slice line)
-{
-    ptrdiff_t colon = slice_index(line, ':');
-    struct slice name = colon > 0 ? slice_sub(line, 0, (size_t)colon) : line;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '$'))
-            return false;
-    }
-    return slice_ends_with(name, S("Error")) || slice_ends_with(name, S("Exception")) || slice_ends_with(name, S("Interrupt")) ||
-           slice_ends_with(name, S("Exit"));
-}
-
-struct slice outcome_last_error_line(struct slice tail)
-{
-    struct slice exception = SLICE_NONE, matching = SLICE_NONE, caused = SLICE_NONE;
-    struct slice rest = tail;
-    while (rest.ptr) {
-        struct slice line = slice_trim(slice_cut(&rest, '\n'));
-        if (line.len == 0 || slice_starts_with(line, S("at ")))
-            continue;
-        struct slice main_thread = S("Exception in thread \"main\" ");
-        if (slice_starts_with(line, main_thread)) {
-            exception = slice_from(line, main_thread.len);
-            caused = SLICE_NONE;
-        } else if (slice_starts_with(line, S("Caused by: "))) {
-            caused = slice_from(line, sizeof("Caused by: ") - 1);
-        } else if (is_exception_line(line)) {
-            exception = line;
-            caused = SLICE_NONE;
-        } else if (slice_find(line, S("Error")) >= 0 || slice_find(line, S("Exception")) >= 0 || slice_find(line, S("Fail")) >= 0) {
-            matching = line;
-        }
-    }
-    return caused.ptr ? caused : exception.ptr ? exception : matching;
 }

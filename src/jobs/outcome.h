@@ -10,6 +10,8 @@
 #define FAILURE_VALIDATION_ERROR S("VALIDATION_ERROR")
 #define FAILURE_CLUSTER_UNAVAILABLE S("CLUSTER_UNAVAILABLE")
 
+#define OUTCOME_DETAILS_MAX 256 /* model: String256 */
+
 struct outcome {
     bool succeeded;
     bool has_exit_code;
@@ -24,9 +26,9 @@ bool outcome_from_json(struct arena *arena, struct slice text, struct outcome *r
 
 /* "JobRun completed successfully. It ran for 41 Seconds" */
 struct slice outcome_success_details(struct arena *arena, struct instant started_at, struct instant ended_at);
-/* The cause, the driver's last error line, then EMR's own sentence; cut to 256 chars at a UTF-8 boundary. */
+/* The cause, the driver's error line (jobs/error_line.h), then EMR's own sentence, which is never cut: what is before it is shortened at a
+ * character so that all is at most 256 bytes. */
 struct slice outcome_failure_details(struct arena *arena, const struct outcome *outcome, struct slice last_error_line, struct slice log_trouble);
-/* The line that says most in the end of a driver's stderr (and stdout): the last Python exception line or the last line that
- * matches EMR's (Error|Exception|Fail), blanks trimmed, "Caused by: " preferred; absent when there is none. */
-struct slice outcome_last_error_line(struct slice tail);
+/* "exit code 137, SIGKILL" */
+struct slice outcome_exit_words(struct arena *arena, int64_t exit_code);
 struct slice outcome_cut_details(struct arena *arena, struct slice text);

@@ -729,7 +729,7 @@ static void test_repeated_events_change_nothing(void **state)
 
 static void cancel(const char *id)
 {
-    assert_null(job_run_cancel(store, slice_from_cstr(id), instant_now()));
+    assert_null(job_run_cancel(store, slice_from_cstr(id), S("somebody"), instant_now()));
     reconciler_nudge(reconciler, slice_from_cstr(id));
 }
 
@@ -953,7 +953,7 @@ static void test_a_queued_run_is_cancelled_at_once_and_the_next_moves_up(void **
     cancel("q1");
     wait_state("q1", "CANCELLED");
     wait_reaped("q1");
-    struct err *again = job_run_cancel(store, S("q1"), instant_now());
+    struct err *again = job_run_cancel(store, S("q1"), S("somebody"), instant_now());
     assert_true(again && again->kind == ERR_CONFLICT);
     err_free(again);
     live("q0", ENDED(0), "COMPLETED");
@@ -1255,7 +1255,7 @@ static void test_runs_of_a_cluster_that_is_lost_end_with_the_cause(void **state)
     advance(40 * 1000); /* what the executors have */
     wait_state("r1", "FAILED");
     assert_true(slice_eq(get("r1").failure_reason, S("CLUSTER_UNAVAILABLE")));
-    assert_true(slice_starts_with(get("r1").state_details, S("Trouble monitoring your JobRun. Cluster local is currently not reachable: connection refused.")));
+    assert_true(slice_starts_with(get("r1").state_details, S("Trouble monitoring your JobRun. Cluster local is currently not reachable. connection refused.")));
 }
 
 static void expect_virtual_cluster(const char *id, const char *state)

@@ -1,5 +1,6 @@
 /* A run's logs, as its steps see them: what is told to the log shipper, and how far that is. */
 #include "base/arena.h"
+#include "jobs/error_line.h"
 #include "jobs/reconciler_internal.h"
 
 #define LOGS_KEPT_MS ((int64_t)24 * 3600 * 1000) /* how long shipping goes on behind a final state */
@@ -64,10 +65,9 @@ void step_find_error_line(struct step *s)
     if (!s->seen.attempt_read)
         return;
     struct slice driver = launch_driver_name(s->arena, &s->run);
-    const struct slice streams[] = {S("stderr"), S("stdout")};
-    for (size_t k = 0; k < ARRAY_SIZE(streams) && !s->seen.last_error_line.ptr; k++)
-        s->seen.last_error_line =
-            outcome_last_error_line(logship_tail(s->reconciler->logship, s->arena, s->run.id, driver, streams[k], ERROR_TAIL_BYTES));
+    struct logship *ship = s->reconciler->logship;
+    s->seen.last_error_line = error_line_find(s->arena, logship_tail(ship, s->arena, s->run.id, driver, S("stderr"), ERROR_TAIL_BYTES),
+                                              logship_tail(ship, s->arena, s->run.id, driver, S("stdout"), ERROR_TAIL_BYTES));
 }
 
 /* A run that never got a driver has only what it was rejected for, and its destination may be the reason: that is given up with the state. */

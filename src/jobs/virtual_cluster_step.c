@@ -12,7 +12,7 @@ static struct err *cancel_all(struct step *s, const struct slice *ids, size_t co
 {
     struct reconciler *r = s->reconciler;
     for (size_t i = 0; i < count; i++) {
-        struct err *e = job_run_cancel(r->options.store, ids[i], s->now);
+        struct err *e = job_run_cancel(r->options.store, ids[i], S("the deletion of its virtual cluster"), s->now);
         if (e && e->kind != ERR_CONFLICT) /* a conflict: it is on its way to its end already */
             return e;
         err_free(e);

@@ -8,7 +8,7 @@ struct err *emr_containers_cancel_job_run(struct call *call, const struct emr_co
 {
     struct job_run row;
     TRY(job_run_find(call, in->virtual_cluster_id, in->id, &row));
-    struct err *e = job_run_cancel(call->parts->store, in->id, call->now);
+    struct err *e = job_run_cancel(call->parts->store, in->id, call->principal.arn, call->now);
     if (e && e->kind == ERR_CONFLICT) {
         err_free(e);
         /* No full stop: controllers look for this ending. Source: aws-controllers-k8s, emrcontainers, sdk.go. */
