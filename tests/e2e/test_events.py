@@ -1,9 +1,9 @@
 """Events of job runs: read by cursor, followed, and delivered to a webhook whatever happens to the receiver and to emberd."""
-import hashlib, hmac, http.server, json, re, signal, subprocess, threading, time, urllib.error, urllib.request
+import http.server, json, re, ssl, signal, subprocess, threading, time, urllib.error, urllib.request
 
 import pytest
 
-from ember import EMBER, wait_for
+from ember import EMBER, ROOT, wait_for
 from jobs import JobEmber
 from signing import signed
 
@@ -11,18 +11,20 @@ SECRET = "a secret of the tests, long enough"
 LIFE = ["PENDING", "SUBMITTED", "RUNNING", "COMPLETED"]
 
 
-def verify(secret, headers, body, now):
-    """As docs/events.md says how to."""
-    timestamp = headers["X-Ember-Timestamp"]
-    signed = timestamp.encode() + b"." + body
-    wanted = "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(wanted, headers["X-Ember-Signature"]) and abs(now - int(timestamp)) < 300
+def documented_verify():
+    """verify() as docs/events.md has it."""
+    found = {}
+    exec(re.search(r"```python\n(.*?)```", (ROOT / "docs/events.md").read_text(), re.S).group(1), found) # pylint: disable=exec-used
+    return found["verify"]
+
+
+verify = documented_verify()
 
 
 class Receiver:
     """Takes events; answer(n) says what the n-th request gets (a status, or None: nothing, as from one that hangs)."""
 
-    def __init__(self, port=0, answer=lambda n: 200):
+    def __init__(self, port=0, answer=lambda n: 200, certificate=None):
         receiver = self
         self.events, self.attempts, self.bad, self.requests = [], [], 0, 0
         self.release = threading.Event()
@@ -33,7 +35,7 @@ class Receiver:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.requests += 1
-                if not verify(SECRET, self.headers, body, time.time()):
+                if not verify(SECRET, self.headers, body):
                     receiver.bad += 1
                 status = answer(receiver.requests)
                 if status is None:
@@ -55,7 +57,11 @@ class Receiver:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
-        self.url = "http://127.0.0.1:%d/events" % self.port
+        self.url = "%s://localhost:%d/events" % ("https" if certificate else "http", self.port)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()
 
@@ -89,16 +95,15 @@ def get(url):
             return error.code, error.read().decode()
 
 
-def configure(ember, receiver, reload=True):
+def configure(ember, receiver, ca=None):
     secret = ember.folder / "webhook-secret"
     secret.write_text(SECRET + "\n")
     secret.chmod(0o600)
     path = ember.data_dir / "ember.conf"
-    path.write_text("webhook-url = %s\nwebhook-secret-file = %s\n" % (receiver.url, secret) if receiver else "")
-    if reload:
-        before = ember.log_path.read_text().count("CONFIG_RELOADED")
-        ember.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: ember.log_path.read_text().count("CONFIG_RELOADED") > before, "the reload")
+    path.write_text("webhook-url = %s\nwebhook-secret-file = %s\n" % (receiver.url, secret) + ("webhook-ca-file = %s\n" % ca if ca else "") if receiver else "")
+    before = ember.log_path.read_text().count("CONFIG_RELOADED")
+    ember.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: ember.log_path.read_text().count("CONFIG_RELOADED") > before, "the reload")
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +193,34 @@ def test_a_wait_ends_with_the_event(ember):
     ember.wait_state(run, "COMPLETED")
 
 
+def test_a_new_attempt_is_told_with_its_driver(ember):
+    run = ember.submit("until=2", retryPolicyConfiguration={"maxAttempts": 2})
+    ember.wait_state(run, "COMPLETED", timeout_s=90)
+    events = [i["event"] for i in read(ember, limit=1000)[1]["events"] if i["event"]["detail"]["id"] == run]
+    attempts = [e["detail"] for e in events if e["detail-type"] == "EMR Job Run New Driver Attempt"]
+    assert [e["detail"]["state"] for e in events if e["detail-type"] == "EMR Job Run State Change"] == LIFE
+    assert [a["currentAttemptCount"] for a in attempts] == [2]
+    assert "ValueError: attempt 1" in attempts[0]["previousDriverFailureMessage"] and attempts[0]["newDriverCreatedAt"]
+    assert ember.s3_log(run, pod=attempts[0]["newDriverPodName"]) is not None
+
+
+def test_those_who_wait_are_bounded_and_let_go_when_emberd_stops(ember):
+    cursor, answers = read(ember, after="now")[1]["cursor"], []
+    ask = lambda: answers.append(read(ember, after=cursor, wait=20))
+    clients = [threading.Thread(target=ask) for _ in range(17)]
+    for client in clients:
+        client.start()
+    wait_for(lambda: answers, "one that finds no place")
+    assert answers[0][0] == 429
+    began = time.monotonic()
+    ember.stop()
+    for client in clients:
+        client.join()
+    assert time.monotonic() - began < 15
+    ember.start()
+    assert all(status == 200 and answer["cursor"] == cursor and not answer["events"] for status, answer in answers[1:]) and len(answers) == 17
+
+
 @pytest.mark.parametrize("query", [{"after": "x"}, {"after": "0" * 24}, {"limit": 0}, {"limit": 1001}, {"wait": 21}, {"limit": "a"}, {"afer": "now"}])
 def test_wrong_questions_are_refused(ember, query):
     status, answer = read(ember, **query)
@@ -221,6 +254,11 @@ def test_following_ends_on_interrupt(ember):
         wait_for(lambda: lines or runs.append(ember.submit("out=x")) or time.sleep(0.5), "the first line") # "now" is when it has asked
         ember.wait_state(runs[-1], "COMPLETED")
         wait_for(lambda: any(runs[-1].encode() in line and b"COMPLETED" in line for line in list(lines)), "the last line")
+        ember.kill()
+        ember.start()
+        run = ember.submit("out=x")
+        wait_for(lambda: any(run.encode() in line and b"PENDING" in line for line in list(lines)), "a line after the restart")
+        ember.wait_state(run, "COMPLETED")
     finally:
         follower.send_signal(signal.SIGINT)
         assert follower.wait(10) in (-signal.SIGINT, 130)
@@ -286,6 +324,22 @@ def test_a_kill_during_delivery_loses_nothing_and_repeats_one_at_most(ember, rec
     assert len(receiver.events) - len(receiver.once()) <= kills
     told = [i["event"] for i in read(ember, limit=1000)[1]["events"]]
     assert [e for e in told if e["detail"]["id"] in runs] == receiver.once()
+
+
+def test_a_receiver_is_known_by_its_certificate(ember, receiver_of):
+    pem, key = ember.folder / "receiver.pem", ember.folder / "receiver.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(pem)], check=True, capture_output=True)
+    both = ember.folder / "receiver-both.pem"
+    both.write_text(key.read_text() + pem.read_text())
+    receiver = receiver_of(certificate=str(both))
+    troubles = ember.log_path.read_text().count("WEBHOOK_TROUBLE")
+    run = ember.submit("out=x")
+    ember.wait_state(run, "COMPLETED")
+    wait_for(lambda: ember.log_path.read_text().count("WEBHOOK_TROUBLE") > troubles, "the certificate to be refused")
+    assert not receiver.requests
+    configure(ember, receiver, ca=pem)
+    wait_for(lambda: receiver.states(run) == LIFE, "all events")
 
 
 def test_a_configuration_that_cannot_work_is_refused(ember):
