@@ -69,19 +69,21 @@ static struct err *send_signed(struct client *client, struct arena *arena, const
         headers[count++] = (struct http_header){.name = r->headers[i].name, .value = r->headers[i].value};
     for (size_t i = 0; i < more.count; i++)
         headers[count++] = (struct http_header){.name = more.items[i].name, .value = more.items[i].value};
-    return http_client_call(client->http, arena,
-                            &(struct http_call){
-                                .method = r->method,
-                                .url = slice_fmt(arena, "%.*s%.*s%s%.*s", SLICE_ARG(access->endpoint),
-                                                 SLICE_ARG(r->path), r->query.len ? "?" : "", SLICE_ARG(r->query)),
-                                .headers = headers,
-                                .header_count = count,
-                                .body = r->body,
-                                .timeout_ms = TIMEOUT_MS + (int)(r->body.len >> 20) * TIMEOUT_MS_PER_MIB,
-                                .max_body_bytes = BODY_MAX,
-                                .stop = &client->stop,
-                            },
-                            ret_response);
+    struct err *e =
+        http_client_call(client->http, arena,
+                         &(struct http_call){
+                             .method = r->method,
+                             .url = slice_fmt(arena, "%.*s%.*s%s%.*s", SLICE_ARG(access->endpoint), SLICE_ARG(r->path),
+                                              r->query.len ? "?" : "", SLICE_ARG(r->query)),
+                             .headers = headers,
+                             .header_count = count,
+                             .body = r->body,
+                             .timeout_ms = TIMEOUT_MS + (int)(r->body.len >> 20) * TIMEOUT_MS_PER_MIB,
+                             .max_body_bytes = BODY_MAX,
+                             .stop = &client->stop,
+                         },
+                         ret_response);
+    return err_wrap(e, "Ember does not answer");
 }
 
 /* Its words, ending without a full stop, and its code. */
