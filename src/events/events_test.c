@@ -1,9 +1,11 @@
-/* Events of job runs: envelopes, ids, cursors, pages, signatures, pauses. Delivery itself: tests/e2e/test_events.py. */
+/* Events of job runs: envelopes, ids, cursors, pages, signatures, pauses, delivery. With real runs and kills: tests/e2e/test_events.py. */
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/strbuf.h"
 #include "events/backoff.h"
 #include "events/feed.h"
 #include "events/webhook.h"
+#include "http/server.h"
 #include "store/job_run.h"
 #include "store/virtual_cluster.h"
 #include <pthread.h>
@@ -263,6 +265,82 @@ static void test_signatures_are_over_time_and_body(void **state)
     assert_string_equal(slice_cstr(arena, signature), "v1=9eb18f493f8ec135d9eb2dad817c369bb4e9cbfa818657897a7437c1cd8c3a23");
 }
 
+/* ---- delivery ---- */
+
+/* A receiver that refuses its first request. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    int requests, taken;
+    struct strbuf told; /* "id:state " of each event that was taken */
+} receiver = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
+
+static void receive(struct http_request *request, void *ctx)
+{
+    struct slice body, timestamp = http_header_get(request->headers, S("X-Ember-Timestamp"));
+    struct json *event = NULL;
+    int64_t timestamp_s = 0;
+    struct err *e = http_body_read_all(request, 1 << 20, &body);
+    bool whole = !e && slice_to_i64(timestamp, 0, INT64_MAX, &timestamp_s) &&
+                 slice_eq(http_header_get(request->headers, S("X-Ember-Signature")), webhook_signature(request->arena, S("secret"), timestamp_s, body));
+    err_free(e);
+    if (whole)
+        err_free(json_parse(request->arena, body, JSON_DUPLICATES_REFUSE, &event));
+    pthread_mutex_lock(&receiver.lock);
+    bool take = whole && receiver.requests++ > 0;
+    if (take) {
+        struct json *detail = json_get(event, S("detail"));
+        strbuf_append_fmt(&receiver.told, "%.*s:%.*s ", SLICE_ARG(json_get_text(detail, "id")), SLICE_ARG(json_get_text(detail, "state")));
+        receiver.taken++;
+    }
+    pthread_cond_broadcast(&receiver.more);
+    pthread_mutex_unlock(&receiver.lock);
+    http_respond(request, take ? 204 : 500, NULL, 0, S(""));
+}
+
+static void wait_taken(int count)
+{
+    pthread_mutex_lock(&receiver.lock);
+    while (receiver.taken < count)
+        pthread_cond_wait(&receiver.more, &receiver.lock);
+    pthread_mutex_unlock(&receiver.lock);
+}
+
+static void start_delivery(struct http_server *server, struct webhook **ret_webhook)
+{
+    const char *url = slice_cstr(arena, slice_fmt(arena, "http://127.0.0.1:%u/", (unsigned)http_server_port(server)));
+    assert_null(webhook_start(&(struct webhook_options){.store = store, .source = SOURCE}, ret_webhook));
+    assert_null(webhook_set(*ret_webhook, &(struct webhook_settings){.url = url, .secret = S("secret")}));
+}
+
+static void test_events_are_delivered_in_order_over_refusals_and_restarts(void **state)
+{
+    struct http_server *server;
+    struct webhook *webhook;
+    struct webhook_stats stats;
+    assert_null(http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = receive}, &server));
+    add_run("before"); /* there was no webhook */
+    start_delivery(server, &webhook);
+    add_run("a");
+    move("a", "PENDING", "LAUNCHED", "SUBMITTED", NULL, NULL);
+    wait_taken(2);
+    webhook_stop(webhook); /* what was taken is on disk when it returns */
+    add_run("b");
+    start_delivery(server, &webhook);
+    assert_null(webhook_set(webhook, &(struct webhook_settings){.url = NULL}));
+    assert_null(webhook_get_stats(webhook, &stats));
+    assert_false(stats.on);
+    webhook_stop(webhook);
+    start_delivery(server, &webhook);
+    add_run("c");
+    wait_taken(4);
+    webhook_stop(webhook);
+    http_server_stop(server, 1000);
+    assert_string_equal(receiver.told.ptr, "a:PENDING a:SUBMITTED b:PENDING c:PENDING ");
+    assert_int_equal(receiver.requests, 5);
+    strbuf_deinit(&receiver.told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +354,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_delivery_begins_with_what_happens_next, setup, teardown),
         cmocka_unit_test(test_pauses_double_up_to_five_minutes),
         cmocka_unit_test(test_a_failure_is_due_again_after_its_pause),
+        cmocka_unit_test_setup_teardown(test_events_are_delivered_in_order_over_refusals_and_restarts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_signatures_are_over_time_and_body, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
