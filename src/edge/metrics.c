@@ -130,7 +130,7 @@ void metrics_request_ends(struct metrics *metrics, const struct metrics_request 
     histogram_add(&row->duration, request->duration_us);
     add(&row->bytes_in, request->bytes_in);
     add(&row->bytes_out, request->bytes_out);
-    atomic_fetch_sub_explicit(&s->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&service_row(metrics, request->begun_as)->in_flight, 1, memory_order_relaxed);
 }
 
 void metrics_throttled(struct metrics *metrics, const struct aws_service *service, enum throttle_reason reason)

@@ -17,7 +17,7 @@ enum throttle_reason { THROTTLE_PRINCIPAL, THROTTLE_WRITES, THROTTLE_JOB, THROTT
 /* service NULL: none of AWS's (/healthz, /metrics, what HTTP refused), here and below. */
 void metrics_request_begins(struct metrics *metrics, const struct aws_service *service);
 struct metrics_request {
-    const struct aws_service *service;
+    const struct aws_service *service, *begun_as; /* begun_as: what metrics_request_begins was told, before the body said more */
     const struct aws_operation *operation; /* NULL: none was found */
     int status;                            /* 0: there was no answer */
     uint64_t bytes_in, bytes_out; /* with heads */

@@ -17,7 +17,7 @@ static void count(struct metrics *metrics, const struct aws_service *service, co
 {
     metrics_request_begins(metrics, service);
     metrics_request_ends(metrics, &(struct metrics_request){
-                                      .service = service, .operation = operation, .status = status, .bytes_in = 10, .bytes_out = 100, .duration_us = us});
+                                      .service = service, .begun_as = service, .operation = operation, .status = status, .bytes_in = 10, .bytes_out = 100, .duration_us = us});
 }
 
 static void assert_line(const struct strbuf *page, const char *line)
@@ -90,7 +90,7 @@ static void test_what_begins_is_in_flight_until_it_ends(void **state)
     metrics_request_begins(metrics, s3);
     metrics_render(metrics, &page);
     assert_line(&page, "ember_requests_in_flight{service=\"s3\"} 1");
-    metrics_request_ends(metrics, &(struct metrics_request){.service = s3, .status = 200});
+    metrics_request_ends(metrics, &(struct metrics_request){.service = s3, .begun_as = s3, .status = 200});
     metrics_render(metrics, &after);
     assert_line(&after, "ember_requests_in_flight{service=\"s3\"} 0");
     metrics_free(metrics);

@@ -18,6 +18,7 @@ struct passage {
     struct http_request *http;
     struct aws_request request;
     struct target target;
+    const struct aws_service *counted; /* among those in flight */
     struct aws_route route;
     struct identity identity;
     struct call call;
@@ -232,25 +233,25 @@ static void tell_closed(struct passage *p)
 
 static struct err *run_events(struct passage *p, struct slice *ret_json)
 {
-    TRY(edge_limit_address(p->edge, p->arena, p->target.service, p->http->remote_address));
-    TRY(read_whole_body(p));
-    struct err *e = edge_authenticate(p->edge, p->arena, &p->target, &p->request, p->now, &p->identity);
-    if (e && e->kind != ERR_INTERNAL && e->kind != ERR_UNAVAILABLE)
-        edge_count_failure(p->edge, p->arena, p->http->remote_address, slice_from_cstr(e->code));
-    if (e)
-        return e;
+    TRY(count_failure(p, edge_authenticate(p->edge, p->arena, &p->target, &p->request, p->now, &p->identity)));
     return edge_read_events(p->edge, p->arena, &p->identity.principal, p->target.service, &p->request, ret_json);
 }
 
 static void serve_events(struct passage *p)
 {
     struct slice json;
+    struct err *e = receive(p);
+    if (e) {
+        fail(p, e);
+        return;
+    }
     if (!edge_enter(p->edge, EDGE_CONTROL)) {
         tell_closed(p);
         return;
     }
-    struct err *e = run_events(p, &json);
+    e = run_events(p, &json);
     secret_wipe(&p->identity.chain.key, sizeof(p->identity.chain.key));
+    edge_leave(p->edge, EDGE_CONTROL);
     if (e) {
         fail(p, e);
     } else {
@@ -258,7 +259,6 @@ static void serve_events(struct passage *p)
                                               {.name = S("x-amzn-RequestId"), .value = p->request_id}};
         http_respond(p->http, 200, headers, ARRAY_SIZE(headers), json);
     }
-    edge_leave(p->edge, EDGE_CONTROL);
 }
 
 static void serve_aws(struct passage *p)
@@ -339,6 +339,7 @@ static void account(struct passage *p)
     int64_t duration_us = monotonic_us() - http->started_us;
     if (p->edge->metrics)
         metrics_request_ends(p->edge->metrics, &(struct metrics_request){.service = aws ? p->target.service : NULL,
+                                                                         .begun_as = p->counted,
                                                                          .operation = p->route.operation,
                                                                          .status = http->status,
                                                                          .bytes_in = http->bytes_in,
@@ -382,12 +383,12 @@ void edge_handle(struct http_request *http, void *ctx)
     };
     p.target = edge_route_target(p.arena, &p.request, http->host);
     p.request.bucket = p.target.bucket;
-    const struct aws_service *counted = is_aws(&p) ? p.target.service : NULL;
-    bool s3 = counted && counted->protocol == AWS_REST_XML;
+    p.counted = is_aws(&p) ? p.target.service : NULL;
+    bool s3 = p.counted && p.counted->protocol == AWS_REST_XML;
     p.request_id = s3 ? random_text(p.arena, 16, REQUEST_ID_ALPHABET) : random_uuid(p.arena);
     log_set_request(p.request_id);
     if (p.edge->metrics)
-        metrics_request_begins(p.edge->metrics, counted);
+        metrics_request_begins(p.edge->metrics, p.counted);
     serve(&p);
     account(&p);
     log_set_request(SLICE_NONE);

@@ -1,10 +1,10 @@
 """A crowd at emberd's door: thousands of idle connections, in clear and over TLS, and a thousand slow clients of every kind; what they
 cost is printed, and others must not notice."""
-import concurrent.futures, contextlib, pathlib, resource, signal, socket, ssl, subprocess, time, urllib.parse
+import concurrent.futures, contextlib, pathlib, resource, signal, socket, ssl, subprocess, time, urllib.parse, urllib.request
 
 import pytest
 
-from ember import EMBERD, Ember
+from ember import EMBERD, Ember, wait_for
 from test_tls import make_certificate
 
 SANITIZED = EMBERD.exists() and any(name in EMBERD.read_bytes() for name in (b"__asan_init", b"__tsan_init"))
@@ -187,3 +187,19 @@ def test_too_few_descriptors_are_said_at_the_start(tmp_path):
         process.send_signal(signal.SIGTERM)
         process.stdout.close()
         assert process.wait(60) == 0
+
+
+def in_flight(ember, service):
+    with urllib.request.urlopen(ember.endpoint + "/metrics", timeout=30) as answer:
+        return 'ember_requests_in_flight{service="%s"} 1' % service in answer.read().decode().splitlines()
+
+
+def test_who_is_slow_with_a_request_holds_up_no_stop(tmp_path):
+    ember = Ember(tmp_path).start()
+    with dial(ember) as slow:
+        slow.sendall(b"POST /virtualclusters HTTP/1.1\r\nHost: emr-containers.here\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 100000)
+        wait_for(lambda: in_flight(ember, "emr-containers"), "the request to be under way")
+        began = time.monotonic()
+        ember.stop()
+        assert time.monotonic() - began < 20 # the server's grace is 5 s, what waits for its end ends at 40 s
+    ember.check_nothing_left()

@@ -258,6 +258,15 @@ def test_names_that_clients_make_up_are_no_labels(ember):
     assert "made" not in page.lower() and "BREW" not in page and emr in page
 
 
+def test_nothing_is_left_in_flight(ember):
+    """An unsigned form is of STS until its body has said whose it is."""
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Host": "emr-containers.here"}
+    assert plain(ember, "POST", "/", form, b"a=b")[0] in (400, 403)
+    assert plain(ember, "POST", "/", form, b"Action=ListRoles&Version=2010-05-08")[0] in (400, 403)
+    pattern = re.compile(r'^ember_requests_in_flight\{service="(\S+)"\} ([1-9]\d*)$', re.M)
+    wait_for(lambda: pattern.findall(metrics(ember)) == [("none", "1")], "no request to be in flight but the one that asks", 10)
+
+
 def test_only_loopback_by_its_own_name_reads_metrics_without_a_token(ember):
     port = ember.endpoint.rsplit(":", 1)[1]
     for headers, status in (({}, 200), ({"Host": "localhost:" + port}, 200), ({"Host": "[::1]:" + port}, 200), ({"Host": "127.0.0.1"}, 200),
