@@ -23,7 +23,7 @@ S3 = {
     "InternalError": 500, "InvalidAccessKeyId": 403, "InvalidArgument": 400, "InvalidBucketName": 400, "InvalidDigest": 400,
     "InvalidLocationConstraint": 400, "InvalidPart": 400, "InvalidPartNumber": 416, "InvalidPartOrder": 400, "InvalidRange": 416,
     "InvalidRequest": 400, "InvalidStorageClass": 400, "InvalidTag": 400, "InvalidToken": 400, "KeyTooLongError": 400, "MalformedPOSTRequest": 400,
-    "MalformedTrailerError": 400, "MalformedXML": 400, "MaxMessageLengthExceeded": 400, "MetadataTooLarge": 400, "MethodNotAllowed": 405,
+    "MalformedTrailerError": 400, "MalformedXML": 400, "MaxMessageLengthExceeded": 400, "MaxPostPreDataLengthExceededError": 400, "MetadataTooLarge": 400, "MethodNotAllowed": 405,
     "MissingContentLength": 411, "MissingRequestBodyError": 400, "MissingSecurityHeader": 400, "NoSuchBucket": 404, "NoSuchKey": 404,
     "NoSuchUpload": 404, "NoSuchVersion": 404, "NotImplemented": 501, "OperationAborted": 409, "PreconditionFailed": 412,
     "RequestTimeTooSkewed": 403, "RequestTimeout": 400, "ServiceUnavailable": 503, "SignatureDoesNotMatch": 403, "SlowDown": 503,
