@@ -21,7 +21,10 @@ static const struct option_def JOBS_OPTIONS[] = {
     {"--limit", 0, "N", "at most so many runs, the newest (50)", NULL},
     {"--watch", 'w', NULL, "go on, and show changes: redrawn on a terminal, else a line for each", NULL},
 };
-static const struct option_def SHOW_OPTIONS[] = {VIRTUAL_CLUSTER_OPTION};
+static const struct option_def SHOW_OPTIONS[] = {
+    {"--effective", 0, NULL, "the configuration that it really had, and where each value came from", NULL},
+    VIRTUAL_CLUSTER_OPTION,
+};
 static const struct option_def LOGS_OPTIONS[] = {
     {"--follow", 'f', NULL, "go on until the run has ended", NULL},
     {"--stderr", 0, NULL, "stderr instead of stdout", NULL},
@@ -90,8 +93,12 @@ const struct command_def COMMANDS[] = {
         .name = "jobs show",
         .argument = "RUN",
         .about = "show all that is known of a job run",
-        .manual = "RUN is a job run's id. --output json prints the run as DescribeJobRun has it.",
-        .examples = "ember jobs show 000000038g0e6mmqjpf",
+        .manual = "RUN is a job run's id. --output json prints the run as DescribeJobRun has it.\n\n"
+                  "--effective prints what its last attempt was launched with, a line a value: first who said so (release-default, "
+                  "application-configuration, properties-file, conf-argument, option, system, spark-default), then name=value. Values of secrets are "
+                  "hidden. What the program sets on its own SparkSession is not known.",
+        .examples = "ember jobs show 000000038g0e6mmqjpf\n"
+                    "ember jobs show 000000038g0e6mmqjpf --effective",
         OPTIONS(SHOW_OPTIONS),
         .min_args = 1,
         .max_args = 1,

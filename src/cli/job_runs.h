@@ -28,6 +28,9 @@ struct err *job_run_describe(struct client *client, struct arena *arena, struct 
 /* The run of that id in the virtual cluster that is named, else in any. */
 struct err *job_run_find(struct client *client, struct arena *arena, const char *id, struct json **ret_run) NODISCARD;
 
+/* Prints what the run's last launched attempt really had, each value with its source (jobs_effective.c). */
+struct err *job_run_show_effective(struct client *client, const char *id) NODISCARD;
+
 bool job_run_is_final(const struct json *run);
 /* What a user wants to know of stateDetails: the cause without AWS's boilerplate behind it; "" when there is nothing to
  * say. */

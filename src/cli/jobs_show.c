@@ -161,7 +161,7 @@ struct err *command_jobs_show(struct command *command)
 {
     struct client client;
     TRY(client_open(command, &client));
-    struct err *e = find_and_show(&client);
+    struct err *e = command_flag(command, "--effective") ? job_run_show_effective(&client, command->args[0]) : find_and_show(&client);
     client_close(&client);
     return e;
 }

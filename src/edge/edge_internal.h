@@ -16,6 +16,7 @@ enum door {
     DOOR_HEALTH,  /* unsigned /healthz */
     DOOR_METRICS, /* /metrics, unsigned or with a bearer token */
     DOOR_EVENTS,  /* /ember/events, signed as service, which is emr-containers */
+    DOOR_EFFECTIVE, /* /ember/jobruns/ID/effective, as well */
     DOOR_OURS,    /* another of our unsigned paths, which nothing serves yet: 404 */
     DOOR_UNKNOWN, /* signed for a service that is not here; service is one of the same protocol, scope_service its name */
 };
@@ -87,6 +88,13 @@ bool edge_is_loopback(struct slice address);
 /* ---- metrics_door.c ---- */
 
 void edge_serve_metrics(struct edge *edge, struct http_request *http, struct slice request_id);
+
+/* ---- effective_door.c ---- */
+
+bool edge_is_effective_path(struct slice path);
+/* As edge_read_events. */
+struct err *edge_read_effective(struct edge *edge, struct arena *arena, const struct principal *principal, const struct aws_service *service,
+                                const struct aws_request *request, struct slice *ret_json) NODISCARD;
 
 /* ---- events_door.c ---- */
 

@@ -231,13 +231,15 @@ static void tell_closed(struct passage *p)
                     "The service is starting or stopping. Please try again."));
 }
 
-static struct err *run_events(struct passage *p, struct slice *ret_json)
+static struct err *run_own(struct passage *p, struct slice *ret_json)
 {
     TRY(count_failure(p, edge_authenticate(p->edge, p->arena, &p->target, &p->request, p->now, &p->identity)));
+    if (p->target.door == DOOR_EFFECTIVE)
+        return edge_read_effective(p->edge, p->arena, &p->identity.principal, p->target.service, &p->request, ret_json);
     return edge_read_events(p->edge, p->arena, &p->identity.principal, p->target.service, &p->request, ret_json);
 }
 
-static void serve_events(struct passage *p)
+static void serve_own(struct passage *p)
 {
     struct slice json;
     struct err *e = receive(p);
@@ -249,7 +251,7 @@ static void serve_events(struct passage *p)
         tell_closed(p);
         return;
     }
-    e = run_events(p, &json);
+    e = run_own(p, &json);
     secret_wipe(&p->identity.chain.key, sizeof(p->identity.chain.key));
     edge_leave(p->edge, EDGE_CONTROL);
     if (e) {
@@ -319,7 +321,8 @@ static void serve(struct passage *p)
         edge_serve_metrics(p->edge, p->http, p->request_id);
         return;
     case DOOR_EVENTS:
-        serve_events(p);
+    case DOOR_EFFECTIVE:
+        serve_own(p);
         return;
     case DOOR_OURS:
         answer_plain(p, 404, S("not found\n"));

@@ -141,6 +141,8 @@ struct target edge_route_target(struct arena *arena, const struct aws_request *r
         target.service = aws_service_find(target.scope_service);
         if (target.service && slice_eq(request->path, S("/ember/events")) && slice_eq(target.service->signing_name, S("emr-containers")))
             target.door = DOOR_EVENTS;
+        if (target.service && edge_is_effective_path(request->path) && slice_eq(target.service->signing_name, S("emr-containers")))
+            target.door = DOOR_EFFECTIVE;
         if (!target.service) {
             target.door = DOOR_UNKNOWN;
             target.service = like(request, target.scope_service);

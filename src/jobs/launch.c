@@ -265,7 +265,8 @@ struct err *launch_run(const struct launch_context *context, struct arena *arena
     TRY(check_logs(context, &logs));
     TRY(write_objects(context, arena, run, &names, &logs, &plan, &pod));
     tell_plan(context, run, &plan); /* last: what is tried again is told once */
-    *ret_launched = (struct launched){.pod = pod, .start_timeout_s = plan.job_start_timeout_s};
+    *ret_launched = (struct launched){
+        .pod = pod, .start_timeout_s = plan.job_start_timeout_s, .effective_configuration = json_to_slice(arena, plan.effective)};
     return NULL;
 }
 

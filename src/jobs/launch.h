@@ -22,6 +22,7 @@ struct err *launch_describe_logs(const struct launch_context *context, struct ar
 struct launched {
     struct json *pod;        /* as the API server has it now */
     int64_t start_timeout_s;
+    struct slice effective_configuration; /* JSON of spark_emr_plan */
 };
 /* Writes everything of the driver. Errors: ERR_UNAVAILABLE may be tried again; any other rejects the run: e->code is then the failure
  * reason (FAILURE_…), the message is the cause. */

@@ -200,6 +200,7 @@ static struct err *launch(struct step *s)
                       .state_details = s->run.attempt > 1 ? SLICE_NONE : S(""),
                       .driver_created_at = created_at_of(launched.pod, s->now),
                       .start_timeout_s = launched.start_timeout_s,
+                      .effective_configuration = launched.effective_configuration,
                   }));
     log_event(JOB_RUN_LAUNCHED, LOG_SLICE("jobRunId", s->run.id), LOG_INT("attempt", s->run.attempt), LOG_SLICE("cluster", s->run.cluster));
     return NULL;

@@ -212,6 +212,18 @@ static void bind_instant(struct db_stmt *stmt, int index, struct instant t)
         db_bind_null(stmt, index);
 }
 
+static struct err *keep_effective(struct db_tx *tx, const struct job_run_change *h)
+{
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx,
+                   "INSERT INTO job_run_configuration(job_run_id, attempt, body) SELECT id, attempt, ?2 FROM job_run WHERE id = ?1"
+                   " ON CONFLICT(job_run_id) DO UPDATE SET attempt = excluded.attempt, body = excluded.body",
+                   &stmt));
+    db_bind_text(stmt, 1, h->id);
+    db_bind_text(stmt, 2, h->effective_configuration);
+    return db_run(stmt);
+}
+
 static struct err *change(struct db_tx *tx, void *arg)
 {
     struct change *c = arg;
@@ -243,6 +255,8 @@ static struct err *change(struct db_tx *tx, void *arg)
     c->changed = db_changes(tx) == 1;
     if (c->changed && h->reaped)
         TRY(access_key_drop(tx, h->id));
+    if (c->changed && h->effective_configuration.ptr)
+        TRY(keep_effective(tx, h));
     return c->changed && h->to.ptr ? add_event(tx, h) : NULL;
 }
 
@@ -253,6 +267,36 @@ struct err *store_job_run_change(struct store *store, const struct job_run_chang
     if (c.changed && what->to.ptr)
         store_events_poke(store);
     *ret_changed = c.changed;
+    return NULL;
+}
+
+struct effective {
+    struct arena *arena;
+    struct slice id, json;
+    int64_t attempt;
+};
+
+static struct err *get_effective(struct db_tx *tx, void *arg)
+{
+    struct effective *c = arg;
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "SELECT body, attempt FROM job_run_configuration WHERE job_run_id = ?", &stmt));
+    db_bind_text(stmt, 1, c->id);
+    TRY(db_step(stmt, &row));
+    if (!row)
+        return err_new(ERR_NOT_FOUND, "no attempt of job run %.*s was launched", SLICE_ARG(c->id));
+    c->json = db_col_text(stmt, 0, c->arena);
+    c->attempt = db_col_i64(stmt, 1);
+    return NULL;
+}
+
+struct err *store_job_run_get_effective(struct store *store, struct arena *arena, struct slice id, struct slice *ret_json, int64_t *ret_attempt)
+{
+    struct effective c = {.arena = arena, .id = id};
+    TRY(db_read(store_db(store), get_effective, &c));
+    *ret_json = c.json;
+    *ret_attempt = c.attempt;
     return NULL;
 }
 

@@ -50,12 +50,16 @@ struct job_run_change {
     struct slice failure_reason, state_details, outcome;
     struct instant at, finished_at, launch_started_at, driver_created_at, driver_started_at, outcome_at;
     int64_t start_timeout_s; /* 0: stays */
+    struct slice effective_configuration; /* JSON, of the attempt that was launched; absent: stays */
     bool reaped;        /* its key goes with it */
 };
 struct err *store_job_run_change(struct store *store, const struct job_run_change *change, bool *ret_changed) NODISCARD;
 /* The next attempt of a run begins: what was known of the driver is forgotten, attempt grows, launch_started_at becomes change->at. Of
  * change count id, from, attempt, to, event, state_details, at. */
 struct err *store_job_run_retry(struct store *store, const struct job_run_change *change, bool *ret_changed) NODISCARD;
+
+/* What the last attempt that was launched had, and which one that was. ERR_NOT_FOUND: none was, or there is no such run. */
+struct err *store_job_run_get_effective(struct store *store, struct arena *arena, struct slice id, struct slice *ret_json, int64_t *ret_attempt) NODISCARD;
 
 struct job_run_filter {
     struct slice virtual_cluster_id;

@@ -71,6 +71,10 @@ static const char *const MIGRATIONS[] = {
     "CREATE INDEX virtual_cluster_secured ON virtual_cluster(security_configuration_id) WHERE security_configuration_id IS NOT NULL",
     /* 5: how far the events of job runs were delivered. */
     "CREATE TABLE event_delivery (name TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    /* 6: what a run's last attempt was launched with. */
+    "CREATE TABLE job_run_configuration ("
+    "  job_run_id TEXT PRIMARY KEY REFERENCES job_run(id), attempt INTEGER NOT NULL, body TEXT NOT NULL"
+    ") STRICT",
 };
 
 struct err *store_open(const char *path, struct store **ret_store)

@@ -286,6 +286,36 @@ static void test_a_change_is_compared_and_set_with_its_event(void **state)
     assert_text(strbuf_slice(&events.text), "START:PENDING LAUNCHED:SUBMITTED ");
 }
 
+static void test_the_configuration_of_the_last_launch_is_kept_with_the_launch(void **state)
+{
+    must_add_cluster("a", "ns");
+    must_add_run("r", "a");
+    bool changed;
+    struct slice json;
+    int64_t attempt;
+    struct err *e = store_job_run_get_effective(store, arena, S("r"), &json, &attempt);
+    assert_true(e && e->kind == ERR_NOT_FOUND);
+    err_free(e);
+    struct job_run_change launch = {.id = S("r"), .from = S("SUBMITTED"), .to = S("SUBMITTED"), .event = S("LAUNCHED"), .effective_configuration = S("{\"a\":1}")};
+    assert_null(store_job_run_change(store, &launch, &changed));
+    assert_false(changed); /* it is PENDING: nothing is written */
+    e = store_job_run_get_effective(store, arena, S("r"), &json, &attempt);
+    assert_non_null(e);
+    err_free(e);
+    launch.from = S("PENDING");
+    assert_null(store_job_run_change(store, &launch, &changed));
+    assert_null(store_job_run_get_effective(store, arena, S("r"), &json, &attempt));
+    assert_text(json, "{\"a\":1}");
+    assert_int_equal(attempt, 1);
+    assert_null(store_job_run_retry(store, &(struct job_run_change){.id = S("r"), .from = S("SUBMITTED"), .attempt = 1, .to = S("SUBMITTED"), .event = S("RETRY")}, &changed));
+    launch.from = S("SUBMITTED");
+    launch.effective_configuration = S("{\"a\":2}");
+    assert_null(store_job_run_change(store, &launch, &changed));
+    assert_null(store_job_run_get_effective(store, arena, S("r"), &json, &attempt));
+    assert_text(json, "{\"a\":2}");
+    assert_int_equal(attempt, 2);
+}
+
 static void test_runs_come_newest_first_in_pages_and_filtered(void **state)
 {
     must_add_cluster("a", "ns");
@@ -542,6 +572,7 @@ int main(void)
         TEST(test_a_run_needs_a_running_virtual_cluster),
         TEST(test_a_run_comes_back_as_it_was_asked),
         TEST(test_a_change_is_compared_and_set_with_its_event),
+        TEST(test_the_configuration_of_the_last_launch_is_kept_with_the_launch),
         TEST(test_runs_come_newest_first_in_pages_and_filtered),
         TEST(test_open_runs_are_those_not_reaped_and_live_ones_those_without_an_end),
         TEST(test_tags_are_limited_all_or_nothing),

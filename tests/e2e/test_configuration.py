@@ -1,10 +1,11 @@
-"""applicationConfiguration, properties files and pod templates: what arrives in the driver's pod, and what refuses a run."""
-import gzip, json, xml.etree.ElementTree as ET
+"""applicationConfiguration, properties files and pod templates: what arrives in the driver's pod, what refuses a run, and what is told of it."""
+import base64, gzip, json, xml.etree.ElementTree as ET
 
 import pytest
 from botocore.exceptions import ClientError
 
 from jobs import BUCKET, NAMESPACE, JobEmber
+from signing import plain, signed
 
 CONF = "/opt/spark/conf/"
 
@@ -172,3 +173,56 @@ def test_lists_are_limited(ember):
             ember.submit(overrides=overrides)
         assert e.value.response["Error"]["Code"] == "ValidationException", e.value
     assert output(ember, overrides=classify(*[("core-site", {"a": "b"})] * 100, ))[0]
+
+
+def effective(ember, run):
+    return json.loads(ember.ember("jobs", "show", run, "--effective", "--output", "json").stdout)
+
+
+def sources(answer, classification="spark-defaults"):
+    found, = [c["properties"] for c in answer["configurations"] if c["classification"] == classification]
+    return {p["name"]: (p["value"], p["source"]) for p in found}
+
+
+def test_the_effective_configuration_is_kept_with_its_sources(ember):
+    uri = put(ember, "conf/effective.conf", "spark.my.b file\nspark.my.secret.key hidden\n")
+    run, text = output(ember, "cat=" + CONF + "spark.properties", parameters="--properties-file %s --conf spark.my.a=argument --executor-memory 600m" % uri, overrides=classify(
+        ("spark-defaults", {"spark.my.a": "x", "spark.my.b": "x", "spark.my.c": "defaults", "spark.kubernetes.namespace": "other"}),
+        ("spark-log4j2", {"rootLogger.level": "warn"}), ("emr-containers-defaults", {"job-start-timeout": "1234"})))
+    got = effective(ember, run)
+    assert (got["jobRunId"], got["attempt"], got["sparkVersion"]) == (run, 1, "3.5.9")
+    rows = sources(got)
+    assert {name: rows[name] for name in ("spark.my.a", "spark.my.b", "spark.my.c", "spark.my.secret.key", "spark.executor.memory", "spark.driver.memory",
+                                          "spark.kubernetes.namespace")} == {
+        "spark.my.a": ("argument", "conf-argument"), "spark.my.b": ("file", "properties-file"), "spark.my.c": ("defaults", "application-configuration"),
+        "spark.my.secret.key": ("*********(redacted)", "properties-file"), "spark.executor.memory": ("600m", "option"),
+        "spark.driver.memory": ("1G", "release-default"), "spark.kubernetes.namespace": (NAMESPACE, "system")}
+    pod = properties_of(text)
+    assert set(rows) == set(pod) and all(value == pod[name] for name, (value, _) in rows.items() if "redacted" not in value and "\\" not in pod[name])
+    assert sources(got, "spark-log4j2")["rootLogger.level"] == ("warn", "application-configuration")
+    assert sources(got, "emr-containers-defaults") == {"job-start-timeout": ("1234", "application-configuration")}
+    assert any("spark.kubernetes.namespace may not be set" in note for note in got["notes"])
+    shown = ember.ember("jobs", "show", run, "--effective").stdout.decode()
+    assert "  conf-argument              spark.my.a=argument\n" in shown and "hidden" not in shown, shown
+
+
+def test_the_effective_configuration_is_the_last_attempts_and_for_root_alone(ember):
+    run = ember.submit("until=2", retryPolicyConfiguration={"maxAttempts": 2})
+    ember.wait_state(run, "COMPLETED", timeout_s=120)
+    assert effective(ember, run)["attempt"] == 2
+    refused = ember.submit(overrides=classify(("yarn-site", {"a": "b"})))
+    ember.wait_state(refused, "FAILED")
+    for unknown, words in ((refused, b"no attempt of it was launched"), ("0" * 19, b"doesn't exist")):
+        answer = ember.ember("jobs", "show", unknown, "--effective", ok=False)
+        assert answer.returncode == 1 and words in answer.stderr, answer
+    path = "/ember/jobruns/%s/effective" % run
+    assert signed(ember, "GET", path, "emr-containers")[0] == 200 and signed(ember, "POST", path, "emr-containers")[0] == 405
+    assert signed(ember, "GET", path, "emr-containers", secret="wrong")[0] == 403 and plain(ember, "GET", path)[0] in (403, 404)
+    running = ember.submit("sleep=600")
+    ember.wait_state(running, "RUNNING")
+    secret = json.loads(ember.kubectl("get", "secret", running + "-credentials", "-n", NAMESPACE, "-o", "json"))["data"]
+    key_id, key, token = (base64.b64decode(secret[name]).decode() for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
+    status, _, body = signed(ember, "GET", path, "emr-containers", key_id=key_id, secret=key, token=token)
+    assert status == 403 and b"only the root key may" in body, (status, body)
+    ember.emr.cancel_job_run(virtualClusterId=ember.virtual_cluster, id=running)
+    ember.wait_state(running, "CANCELLED")
