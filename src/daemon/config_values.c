@@ -244,7 +244,8 @@ static void check_token_file(const struct config *config, enum config_option opt
     if (e)
         problem_add(problems, "%.*s: %.*s", SLICE_ARG(given), SLICE_ARG(err_message(e)));
     else if (slice_trim(text).len < MIN_TOKEN_BYTES)
-        problem_add(problems, "%.*s: what is in it has fewer than %d characters", SLICE_ARG(given), MIN_TOKEN_BYTES);
+        problem_add(problems, "%.*s: the %s in it has fewer than %d characters", SLICE_ARG(given),
+                    option == CONFIG_WEBHOOK_SECRET_FILE ? "secret" : "token", MIN_TOKEN_BYTES);
     else if (stat(path, &st) == 0 && (st.st_mode & 07))
         problem_add(problems, "%.*s: everybody may read it: chmod 600 %s", SLICE_ARG(given), path);
     err_free(e);

@@ -350,7 +350,7 @@ def test_a_configuration_that_cannot_work_is_refused(ember):
              (["--webhook-url", "http://receiver.example.com/", "--webhook-secret-file", str(short)], "not loopback"),
              (["--webhook-url", "https://me:word@receiver.example.com/", "--webhook-secret-file", str(short)], "without a user's name"),
              (["--webhook-url", "ftp://receiver.example.com/", "--webhook-secret-file", str(short)], "is not an address"),
-             (["--webhook-url", "https://receiver.example.com/", "--webhook-secret-file", str(short)], "fewer than")]
+             (["--webhook-url", "https://receiver.example.com/", "--webhook-secret-file", str(short)], "the secret in it has fewer than 16")]
     for options, words in cases:
         done = subprocess.run([str(EMBER.parent / "emberd"), "--check-config", "--data-dir", str(ember.folder / "none"), *options], capture_output=True, timeout=30)
         assert done.returncode == 1 and words in (done.stdout + done.stderr).decode(), (options, done)
