@@ -4,6 +4,7 @@
 #include "base/curl.h"
 #include "base/strbuf.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum { DEFAULT_TIMEOUT_MS = 30 * 1000, DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024, MAX_ANSWER_HEADERS = 200 };
 
@@ -123,6 +124,8 @@ struct err *http_client_call(struct http_client *client, struct arena *arena, co
                                                           .on_data = receive_data,
                                                           .ctx = &receiver},
                                       &status);
+    if (!e && (status < 100 || status > 999)) /* libcurl takes "HTTP/200 OK" for an answer without a status */
+        e = err_new(ERR_UNAVAILABLE, "%.*s: the answer has no status", (int)strcspn(slice_cstr(arena, call->url), "?"), call->url.ptr);
     if (!e)
         *ret_response = (struct http_response){.status = status,
                                                .headers = {.items = receiver.headers, .count = receiver.header_count},

@@ -93,10 +93,28 @@ static void test_a_folded_first_header_does_not_touch_the_answer_before(void **s
     fake_end(&f);
 }
 
+static void test_an_answer_without_a_status_is_none(void **state)
+{
+    (void)state;
+    static const char *const ANSWERS[] = {"HTTP/200 OK\r\nConnection: close\r\n\r\n", NULL};
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct fake f;
+    struct http_client *client;
+    struct http_response response;
+    fake_start(&f, ANSWERS);
+    assert_null(http_client_new(&(struct http_client_options){0}, &client));
+    struct err *e = http_client_call(client, arena, &(struct http_call){.method = S("GET"), .url = slice_from_cstr(f.url), .timeout_ms = 20000}, &response);
+    assert_true(e && e->kind == ERR_UNAVAILABLE);
+    err_free(e);
+    http_client_free(client);
+    fake_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_folded_first_header_does_not_touch_the_answer_before),
+        cmocka_unit_test(test_an_answer_without_a_status_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
