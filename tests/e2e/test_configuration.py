@@ -137,6 +137,21 @@ def test_pod_templates_come_from_s3(ember):
     assert "OF_TEMPLATE=yes\n" in text and text.endswith(TEMPLATE % "executor"), text
 
 
+SIDE_CAR = """
+spec:
+  containers:
+  - {name: helper, image: "ember/spark:3.5.9", command: [sh, -c, "echo I help; exec sleep 600"]}
+  - {name: spark-kubernetes-driver}
+"""
+
+
+def test_a_side_car_of_a_template_does_not_outlive_its_driver(ember):
+    run, text = output(ember, "out=done", overrides=classify(("spark-defaults", {
+        "spark.kubernetes.driver.podTemplateFile": put(ember, "templates/side.yaml", SIDE_CAR)})))
+    assert text == "done\n"
+    ember.wait_reaped(run)
+
+
 REFUSED = [
     (classify(("yarn-site", {"a": "b"})), "", "VALIDATION_ERROR", "Classification yarn-site not supported."),
     ({"applicationConfiguration": [{"classification": "core-site", "configurations": [{"classification": "export", "properties": {}}]}]}, "",
