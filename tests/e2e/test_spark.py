@@ -196,6 +196,42 @@ print(spark.range(10).selectExpr("sum(id)").collect()[0][0])
     assert not re.search(r" INFO (?!DAGScheduler)", err), err[-3000:]
 
 
+def test_templates_a_properties_file_and_sites_reach_driver_and_executors(ember):
+    template = """
+metadata: {labels: {team: pets}}
+spec:
+  volumes: [{name: room, emptyDir: {}}]
+  containers:
+  - name: spark-kubernetes-%s
+    env: [{name: OF_TEMPLATE, value: %s's}]
+    volumeMounts: [{name: room, mountPath: /room}]
+"""
+    driver, executor = (put(ember, "templates/%s.yaml" % who, template % (who, who)) for who in ("driver", "executor"))
+    properties = put(ember, "jobs/some.conf", "spark.my.own   of the file\nspark.sql.shuffle.partitions=5\n")
+    script = put(ember, "jobs/configured.py", """
+import os
+from pyspark.sql import SparkSession
+
+def look(_):
+    open("/room/x", "w").write("room")
+    return os.environ.get("OF_TEMPLATE"), open("/room/x").read(), os.environ.get("MINE")
+
+spark = SparkSession.builder.config("spark.sql.shuffle.partitions", "7").getOrCreate()
+print(look(0), *spark.sparkContext.parallelize([1], 1).map(look).collect())
+hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+print(spark.conf.get("spark.my.own"), spark.conf.get("spark.sql.shuffle.partitions"), hadoop.get("my.site"), hadoop.get("fs.s3a.threads.max"))
+""")
+    overrides = {"applicationConfiguration": [
+        {"classification": "spark-defaults", "properties": {"spark.kubernetes.driver.podTemplateFile": driver, "spark.kubernetes.executor.podTemplateFile": executor,
+                                                            "spark.my.own": "of defaults", "spark.executorEnv.MINE": "particular"}},
+        {"classification": "spark-env", "configurations": [{"classification": "export", "properties": {"MINE": "exported"}}]},
+        {"classification": "core-site", "properties": {"my.site": "of core-site"}}, {"classification": "emrfs-site", "properties": {"fs.s3.threadpool.maxSize": "11"}}]}
+    run = ember.submit(entry_point=script, overrides=overrides, parameters=small(1, "--properties-file", properties))
+    finish(ember, run)
+    assert ember.s3_log(run).splitlines() == ["(\"driver's\", 'room', 'exported') (\"executor's\", 'room', 'particular')",
+                                              "of the file 7 of core-site 11"], ember.s3_log(run)
+
+
 def test_a_jar_from_s3_whose_task_throws(ember):
     jar = put(ember, "jobs/my.jar", (ROOT / ".deps/jars/spark-examples.jar").read_bytes())
     run = ember.submit("executor", "no such table: pets", entry_point=jar,
