@@ -67,6 +67,8 @@ static struct err *read_spark_defaults(struct emr *e, const struct json *propert
     JSON_FOREACH(p, properties)
         if (is_for_awss_submitter(p->key))
             spark_notes_fmt(&e->notes, "Classification spark-defaults: %.*s has no effect.", SLICE_ARG(p->key));
+        else if (slice_starts_with(p->key, S("spark.eventLog.rotation.")))
+            spark_notes_fmt(&e->notes, "Classification spark-defaults: %.*s has no effect, Spark's own are spark.eventLog.rolling.*.", SLICE_ARG(p->key));
         else if (slice_eq(p->key, S("job-start-timeout")))
             spark_notes_add(&e->notes, S("Classification spark-defaults: job-start-timeout has no effect here, it belongs into emr-containers-defaults."));
     copy_properties(properties, &e->defaults);

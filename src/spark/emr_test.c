@@ -509,7 +509,9 @@ static void test_repeated_classifications_merge_and_the_particular_wins(void **s
     struct spark_emr_plan p;
     assert_null(plan(arena, PI_JAR,
                      "{\"applicationConfiguration\": ["
-                     "{\"classification\": \"spark-defaults\", \"properties\": {\"spark.executorEnv.A\": \"defaults\", \"spark.hadoop.fs.s3a.threads.max\": \"9\"}},"
+                     "{\"classification\": \"spark-defaults\", \"properties\": {\"spark.executorEnv.A\": \"defaults\", "
+                     "\"spark.eventLog.rotation.enabled\": \"true\", \"job-start-timeout\": \"1\", "
+                     "\"spark.kubernetes.driver.podTemplateValidation.enabled\": \"false\", \"spark.hadoop.fs.s3a.threads.max\": \"9\"}},"
                      "{\"classification\": \"spark-env\", \"configurations\": [{\"classification\": \"export\", \"properties\": {\"A\": \"1\", \"B\": \"1\", "
                      "\"AWS_REGION\": \"eu-west-1\"}}]},"
                      "{\"classification\": \"spark-env\", \"configurations\": [{\"classification\": \"export\", \"properties\": {\"B\": \"2\"}}]},"
@@ -533,7 +535,8 @@ static void test_repeated_classifications_merge_and_the_particular_wins(void **s
     expect_conf(&p, "spark.hadoop.fs.s3a.encryption.algorithm", "AES256", SPARK_CONF_APPLICATION);
     assert_int_equal(p.job_start_timeout_s, 7);
     static const char *const notes[] = {"fs.s3.consistent has no effect", "fs.s3.maxConnections becomes fs.s3a.connection.maximum",
-                                        "executor.loging is not known", "jobsubmiter.logging is not known"};
+                                        "spark.eventLog.rotation.enabled has no effect", "job-start-timeout has no effect here",
+                                        "podTemplateValidation.enabled has no effect", "executor.loging is not known", "jobsubmiter.logging is not known"};
     for (size_t i = 0; i < ARRAY_SIZE(notes); i++)
         if (!has_note(&p, notes[i]))
             fail_msg("no note %s", notes[i]);
