@@ -104,6 +104,19 @@ static bool matches_emr(struct slice line)
 
 /* ---- which of two exceptions of one chain says more ---- */
 
+static struct slice message_of(struct slice line)
+{
+    size_t n = name_length(line);
+    return n < line.len && line.ptr[n] == ':' ? slice_trim(slice_from(line, n + 1)) : n == line.len ? S("") : line;
+}
+
+/* "org.apache.spark.SparkArithmeticException: [DIVIDE_BY_ZERO] Division by zero": Spark's own words for users. */
+static bool has_error_class(struct slice line)
+{
+    struct slice message = message_of(line);
+    return message.len > 2 && message.ptr[0] == '[' && message.ptr[1] >= 'A' && message.ptr[1] <= 'Z' && slice_index(message, ']') > 2;
+}
+
 /* What is behind the wrappings that Spark puts on one line: "Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most
  * recent failure: Lost task 0.3 in stage 0.0 (TID 3) (10.0.0.3 executor 1): the cause". */
 static struct slice unwrapped(struct slice line)
@@ -112,6 +125,7 @@ static struct slice unwrapped(struct slice line)
     ptrdiff_t cause = lost < 0 ? -1 : slice_find(slice_from(line, (size_t)lost), S("): "));
     if (cause >= 0)
         line = slice_from(line, (size_t)lost + (size_t)cause + 3);
+    (void)skips(&line, S("org.apache.spark.SparkException: Job aborted due to stage failure: "));
     ptrdiff_t thrown = slice_find(line, S("Exception thrown in awaitResult: "));
     if (thrown >= 0)
         line = slice_from(line, (size_t)thrown + sizeof("Exception thrown in awaitResult: ") - 1);
@@ -121,13 +135,9 @@ static struct slice unwrapped(struct slice line)
         line = slice_from(line, (size_t)reason + CAUSED.len);
     (void)skips(&line, S("pyspark.errors.exceptions.captured."));
     (void)skips(&line, S("pyspark.errors.exceptions.base."));
-    return slice_trim(line);
-}
-
-static struct slice message_of(struct slice line)
-{
-    size_t n = name_length(line);
-    return n < line.len && line.ptr[n] == ':' ? slice_trim(slice_from(line, n + 1)) : n == line.len ? S("") : line;
+    line = slice_trim(line);
+    ptrdiff_t dot = has_error_class(line) ? slice_rindex(slice_sub(line, 0, name_length(line)), '.') : -1;
+    return slice_from(line, (size_t)(dot + 1));
 }
 
 static bool is_wrapper(struct slice line)
@@ -148,13 +158,6 @@ static bool is_wrapper(struct slice line)
 static bool is_services_answer(struct slice line)
 {
     return slice_find(line, S("(Service: ")) >= 0 && slice_find(line, S("Status Code: ")) >= 0;
-}
-
-/* "org.apache.spark.SparkArithmeticException: [DIVIDE_BY_ZERO] Division by zero": Spark's own words for users. */
-static bool has_error_class(struct slice line)
-{
-    struct slice message = message_of(line);
-    return message.len > 2 && message.ptr[0] == '[' && message.ptr[1] >= 'A' && message.ptr[1] <= 'Z' && slice_index(message, ']') > 2;
 }
 
 /* ---- blocks ---- */

@@ -65,10 +65,10 @@ static void test_the_cause_is_found_in_what_real_spark_wrote(void **state)
         {"path-not-found", "AnalysisException: [PATH_NOT_FOUND] Path does not exist: file:/no/such/key."},
         {"output-exists", "AnalysisException: [PATH_ALREADY_EXISTS] Path file:/tmp/pets already exists. Set mode as \"overwrite\" to overwrite the existing path."},
         {"filesystem-not-found", "org.apache.hadoop.fs.UnsupportedFileSystemException: No FileSystem for scheme \"s9\""},
-        {"format", "org.apache.spark.SparkClassNotFoundException: [DATA_SOURCE_NOT_FOUND] Failed to find the data source: delta."},
-        {"cast", "org.apache.spark.SparkNumberFormatException: [CAST_INVALID_INPUT] The value 'cat' of the type \"STRING\" cannot be cast to \"INT\""},
-        {"divide-by-zero", "org.apache.spark.SparkArithmeticException: [DIVIDE_BY_ZERO] Division by zero."},
-        {"result-too-large", "org.apache.spark.SparkException: Job aborted due to stage failure: Total size of serialized results of 1 tasks (17.8 MiB) is bigger than "
+        {"format", "SparkClassNotFoundException: [DATA_SOURCE_NOT_FOUND] Failed to find the data source: delta."},
+        {"cast", "SparkNumberFormatException: [CAST_INVALID_INPUT] The value 'cat' of the type \"STRING\" cannot be cast to \"INT\""},
+        {"divide-by-zero", "SparkArithmeticException: [DIVIDE_BY_ZERO] Division by zero."},
+        {"result-too-large", "Total size of serialized results of 1 tasks (17.8 MiB) is bigger than "
                              "spark.driver.maxResultSize (1024.0 KiB)"},
         {"executor-killed", "The executor with id 1 exited with exit code 137(SIGKILL, possible container OOM)."},
     };

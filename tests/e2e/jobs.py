@@ -1,10 +1,11 @@
 """Job runs for tests: an emberd whose release 3.5.9 is a small program, and what one does with job runs."""
-import gzip, json, os, pathlib, uuid
+import gzip, json, os, pathlib, shutil, uuid
 
 import botocore.exceptions
 
 from ember import Ember, wait_for
 
+RECORDED = pathlib.Path(__file__).resolve().parents[1] / "data" / "driver-logs"
 FINAL = ("COMPLETED", "FAILED", "CANCELLED")
 ROLE = "arn:aws:iam::111122223333:role/EMRContainers-JobExecutionRole"
 BUCKET, GROUP, PREFIX, NAMESPACE = "my-emr-log-bucket", "emr-on-eks-log", "pi", "emr-job"
@@ -23,6 +24,9 @@ for word in "$@"; do
     lines=*) i=0; while [ $i -lt "${word#lines=}" ]; do echo "line $i"; i=$((i + 1)); done ;;
     sleep=*) sleep "${word#sleep=}" & wait $! ;;
     exit=*) exit "${word#exit=}" ;;
+    log=*) cat "/opt/spark/logs/${word#log=}.stdout"; cat "/opt/spark/logs/${word#log=}.stderr" >&2 ;; # what real Spark wrote
+    signal=*) kill "-${word#signal=}" $$ ;;
+    greedy) tail /dev/zero ;;
     stubborn) trap '' TERM ;;
     until=*) attempt=$(cat /proc/sys/kernel/hostname); attempt=${attempt##*-} # those before fail
         [ "$attempt" = driver ] && attempt=1
@@ -46,6 +50,9 @@ class JobEmber(Ember):
         home = pathlib.Path(self.folder) / "spark" / "3.5.9"
         (home / "jars").mkdir(parents=True)
         (home / "jars" / "none.jar").write_bytes(b"")
+        (home / "logs").mkdir()
+        for path in RECORDED.glob("*.std*"):
+            shutil.copyfile(path, home / "logs" / path.name)
         program = home / "entrypoint.sh"
         program.write_text(PROGRAM)
         program.chmod(0o755)
