@@ -4,7 +4,7 @@ import pathlib, sys, tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from ember import EMBERD, Ember
+from ember import EMBERD, Ember, running
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +18,5 @@ def folder():
 def ember(folder):
     if not EMBERD.exists():
         pytest.fail("there is no %s: run make build, or say with EMBER_BUILD where it is" % EMBERD)
-    daemon = Ember(folder).start()
-    try:
+    with running(Ember(folder)) as daemon:
         yield daemon
-    finally:
-        if daemon.process:
-            daemon.stop()
-        daemon.check_nothing_left()

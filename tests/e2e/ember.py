@@ -129,3 +129,15 @@ class Ember:
     def namespace(self, name):
         self.kubectl("create", "namespace", name)
         return name
+
+
+@contextlib.contextmanager
+def running(daemon):
+    """A daemon (Ember or one of its kind) for the time of the block; after it, it must stop cleanly and leave nothing."""
+    daemon.start()
+    try:
+        yield daemon
+    finally:
+        if daemon.process:
+            daemon.stop()
+        daemon.check_nothing_left()

@@ -4,7 +4,7 @@ import json, os, pathlib
 
 import pytest
 
-from ember import SLOW, wait_for
+from ember import SLOW, running, wait_for
 from jobs import BUCKET, NAMESPACE, JobEmber
 
 SENTENCE = "JobRun failed. Please refer logs uploaded to S3/CloudWatch based on your monitoring configuration."
@@ -72,13 +72,8 @@ CONDITIONS = {
 
 @pytest.fixture(scope="module")
 def ember(folder):
-    daemon = JobEmber(folder).start()
-    try:
+    with running(JobEmber(folder)) as daemon:
         yield daemon.prepare()
-    finally:
-        if daemon.process:
-            daemon.stop()
-        daemon.check_nothing_left()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import base64, gzip, json, xml.etree.ElementTree as ET
 import pytest
 from botocore.exceptions import ClientError
 
+from ember import running
 from jobs import BUCKET, NAMESPACE, JobEmber
 from signing import plain, signed
 
@@ -12,13 +13,8 @@ CONF = "/opt/spark/conf/"
 
 @pytest.fixture(scope="module")
 def ember(folder):
-    daemon = JobEmber(folder).start()
-    try:
+    with running(JobEmber(folder)) as daemon:
         yield daemon.prepare()
-    finally:
-        if daemon.process:
-            daemon.stop()
-        daemon.check_nothing_left()
 
 
 def classify(*pairs):

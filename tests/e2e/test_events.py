@@ -3,7 +3,7 @@ import http.server, json, re, ssl, signal, subprocess, threading, time, urllib.e
 
 import pytest
 
-from ember import EMBER, ROOT, wait_for
+from ember import EMBER, ROOT, running, wait_for
 from jobs import JobEmber
 from signing import signed
 
@@ -108,13 +108,8 @@ def configure(ember, receiver, ca=None):
 
 @pytest.fixture(scope="module")
 def ember(folder):
-    daemon = JobEmber(folder).start()
-    try:
+    with running(JobEmber(folder)) as daemon:
         yield daemon.prepare()
-    finally:
-        if daemon.process:
-            daemon.stop()
-        daemon.check_nothing_left()
 
 
 @pytest.fixture

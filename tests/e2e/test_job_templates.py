@@ -1,9 +1,9 @@
 """Job templates and security configurations, their tags, their pages, and a job run that starts from a template."""
-import pathlib, uuid
+import uuid
 
 import pytest
 
-from ember import EMBERD
+from ember import running
 from jobs import BUCKET, GROUP, ROLE, JobEmber
 from test_emr_containers import error_of, provider
 
@@ -27,15 +27,8 @@ GIVEN = {"Role": ROLE, "Script": "job", "Word": "hello"}
 
 @pytest.fixture(scope="module")
 def ember(folder):
-    if not EMBERD.exists():
-        pytest.fail("there is no %s" % EMBERD)
-    daemon = JobEmber(pathlib.Path(folder)).start()
-    try:
+    with running(JobEmber(folder)) as daemon:
         yield daemon.prepare()
-    finally:
-        if daemon.process:
-            daemon.stop()
-        daemon.check_nothing_left()
 
 
 @pytest.fixture(scope="module")

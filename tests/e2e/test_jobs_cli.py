@@ -3,7 +3,7 @@ import contextlib, fcntl, json, os, pty, re, select, signal, struct, subprocess,
 
 import pytest
 
-from ember import EMBER, wait_for
+from ember import EMBER, running, wait_for
 from jobs import BUCKET, FINAL, GROUP, JobEmber
 
 ESCAPE = "\x1b"
@@ -11,13 +11,8 @@ ESCAPE = "\x1b"
 
 @pytest.fixture(scope="module")
 def jobs(folder):
-    daemon = JobEmber(folder).start()
-    try:
+    with running(JobEmber(folder)) as daemon:
         yield daemon.prepare()
-    finally:
-        if daemon.process:
-            daemon.stop()
-        daemon.check_nothing_left()
 
 
 def submit(jobs, *words, **more):

@@ -3,7 +3,7 @@ import http.client, io, os, pathlib, socket, ssl, subprocess, time, urllib.parse
 
 import pytest
 
-from ember import AWS, EMBERD
+from ember import AWS, EMBERD, running
 from jobs import BUCKET, JobEmber
 
 
@@ -36,13 +36,8 @@ class TlsEmber(JobEmber):
 
 @pytest.fixture(scope="module")
 def ember(folder):
-    daemon = TlsEmber(folder).start()
-    try:
+    with running(TlsEmber(folder)) as daemon:
         yield daemon.prepare()
-    finally:
-        if daemon.process:
-            daemon.stop()
-        daemon.check_nothing_left()
 
 
 def test_the_endpoint_is_https(ember):

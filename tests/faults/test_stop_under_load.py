@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from ember import Ember
+from ember import Ember, running
 from signing import signed
 
 ROUNDS, WRITERS = 4, 6
@@ -14,13 +14,8 @@ ROUNDS, WRITERS = 4, 6
 
 @pytest.fixture
 def ember(folder):
-    daemon = Ember(folder).start()
-    try:
+    with running(Ember(folder)) as daemon:
         yield daemon
-    finally:
-        if daemon.process:
-            daemon.stop()
-        daemon.check_nothing_left()
 
 
 class Writer(threading.Thread):
