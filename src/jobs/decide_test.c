@@ -102,6 +102,9 @@ static void test_decisions(void **state)
          {.trouble = S("connection refused"), .trouble_since = early}, ACTION_WAIT, 0, NULL},
         {"a cluster that is long away rejects", {.state = JOB_RUN_PENDING, .cluster = S("c"), .queue = free_now, .created_at = old},
          {.trouble = S("connection refused"), .trouble_since = old}, ACTION_MOVE, JOB_RUN_EVENT_REJECTED, "Cluster c is currently not reachable. connection refused"},
+        {"a cluster that refuses us rejects in AWS's words", {.state = JOB_RUN_PENDING, .cluster = S("c"), .queue = free_now, .created_at = old},
+         {.trouble = S("pods is forbidden: User \"ember\" cannot list"), .trouble_since = old}, ACTION_MOVE, JOB_RUN_EVENT_REJECTED,
+         "Cluster c does not have sufficient permissions. pods is forbidden: User \"ember\" cannot list"},
         {"submitted and starting waits", {.state = JOB_RUN_SUBMITTED, .driver_created_at = early, .start_timeout_s = 900},
          {.synced = true, .driver = DRIVER_PENDING}, ACTION_WAIT, 0, NULL},
         {"the scheduler's words reach the details", {.state = JOB_RUN_SUBMITTED, .driver_created_at = early, .start_timeout_s = 900},
@@ -146,6 +149,9 @@ static void test_decisions(void **state)
          {.synced = true, .driver = DRIVER_PENDING}, ACTION_RECORD, 0, NULL},
         {"the last attempt's cause ends the run", {.state = JOB_RUN_RUNNING, .attempt = 3, .max_attempts = 3, .outcome = broke},
          {.synced = true, .logs_settled = true}, ACTION_MOVE, JOB_RUN_EVENT_BROKE, "Attempt 3 of 3 failed. The driver ended with exit code 1. JobRun failed."},
+        {"and those before behind it", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 2, .outcome = broke, .state_details = S("Attempt 2 of 2. Attempt 1 failed: Evicted")},
+         {.synced = true, .logs_settled = true}, ACTION_MOVE, JOB_RUN_EVENT_BROKE,
+         "Attempt 2 of 2 failed. The driver ended with exit code 1. JobRun failed. Please refer logs uploaded to S3/CloudWatch based on your monitoring configuration. Attempt 1 failed: Evicted"},
         {"what is no driver's failure is not tried again", {.state = JOB_RUN_RUNNING, .attempt = 1, .max_attempts = 3, .outcome = bad}, {.synced = true, .logs_settled = true},
          ACTION_MOVE, JOB_RUN_EVENT_BROKE, "The driver ended with exit code 1."},
         {"a cancel ends the back-off", {.state = JOB_RUN_CANCEL_PENDING, .attempt = 1, .max_attempts = 3, .launch_started_at = early, .outcome = broke},
@@ -157,6 +163,8 @@ static void test_decisions(void **state)
         {"cancel does not wait for a lost one", {.state = JOB_RUN_CANCEL_PENDING, .cluster = S("c"), .launch_started_at = early}, {.trouble = S("x"), .trouble_since = long_ago}, ACTION_MOVE, JOB_RUN_EVENT_STOPPED,
          "JobRun CANCELLED. Cluster c is currently not reachable"},
         {"cancel of a pending run needs no cluster", {.state = JOB_RUN_CANCEL_PENDING}, {0}, ACTION_MOVE, JOB_RUN_EVENT_STOPPED, "JobRun CANCELLED successfully."},
+        {"it says who asked", {.state = JOB_RUN_CANCEL_PENDING, .state_details = S("Cancelled by arn:aws:iam::111122223333:user/ann.")}, {0}, ACTION_MOVE, JOB_RUN_EVENT_STOPPED,
+         "JobRun CANCELLED successfully. Cancelled by arn:aws:iam::111122223333:user/ann."},
         {"cancel after a launch waits for the list", {.state = JOB_RUN_CANCEL_PENDING, .launch_started_at = early}, {0}, ACTION_WAIT, 0, NULL},
         {"cancel kills a running driver", {.state = JOB_RUN_CANCEL_PENDING, .launch_started_at = early}, {.synced = true, .driver = DRIVER_RUNNING}, ACTION_KILL, 0, NULL},
         {"once", {.state = JOB_RUN_CANCEL_PENDING, .launch_started_at = early}, {.synced = true, .driver = DRIVER_RUNNING, .deleting = true}, ACTION_WAIT, 0, NULL},
@@ -175,6 +183,31 @@ static void test_decisions(void **state)
         if (a.kind == ACTION_MOVE && !job_run_state_next(rows[i].run.state, a.event, &to))
             fail_msg("%s: no such edge", rows[i].what);
         assert_true(a.state_details.len <= 256);
+    }
+}
+
+static void test_how_a_driver_ended(void **state)
+{
+    static const struct {
+        struct observation seen;
+        const char *cause;
+    } ROWS[] = {
+        {{.has_exit_code = true, .exit_code = 1}, "The driver ended with exit code 1"},
+        {{.has_exit_code = true, .exit_code = 143}, "The driver ended with exit code 143, SIGTERM"},
+        {{.has_exit_code = true, .exit_code = 137, .reason = S_INIT("OOMKilled")}, "The driver was killed for using more memory than its limit (OOMKilled, exit code 137, SIGKILL)"},
+        {{.has_exit_code = true, .exit_code = 1, .reason = S_INIT("Error"), .executor_trouble = S_INIT("Executor 1 was evicted: low on disk")},
+         "Executor 1 was evicted: low on disk. The driver ended with exit code 1"},
+        {{.has_exit_code = true, .exit_code = 128, .reason = S_INIT("StartError"), .message = S_INIT("no such program")}, "no such program (exit code 128)"},
+        {{.reason = S_INIT("Evicted"), .message = S_INIT("The node was low on resource: ephemeral-storage")}, "Evicted: The node was low on resource: ephemeral-storage"},
+        {{.reason = S_INIT("NodeLost")}, "The driver pod failed: NodeLost"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+        struct observation seen = ROWS[i].seen;
+        seen.synced = true;
+        seen.driver = DRIVER_ENDED;
+        struct action a = decide(arena, &(struct run_facts){.state = JOB_RUN_RUNNING}, &seen, (struct instant){.ms = 1});
+        if (a.kind != ACTION_RECORD || !slice_eq(a.outcome.cause, slice_from_cstr(ROWS[i].cause)) || !slice_eq(a.outcome.failure_reason, FAILURE_USER_ERROR))
+            fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(a.outcome.cause), ROWS[i].cause);
     }
 }
 
@@ -281,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_pair_of_state_and_event_is_an_edge_or_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids_sort_by_time_and_decode_to_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_decisions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_how_a_driver_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_back_off_doubles_up_to_six_minutes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_run_asks_for_its_driver_and_one_executor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_amounts_and_rooms, setup, teardown),

@@ -169,6 +169,8 @@ static void read_executor(struct pod *p, const struct json *pod)
 {
     const struct json *terminated = JSON_AT(main_status(pod), "state", "terminated");
     struct slice number = json_text(JSON_AT(pod, "metadata", "labels", LABEL_EXECUTOR_ID)), reason = json_text(JSON_AT(pod, "status", "reason"));
+    if (!number.len)
+        number = p->name;
     p->created_at = time_at(json_get(pod, S("metadata")), "creationTimestamp");
     if (slice_eq(json_get_text(terminated, "reason"), S("OOMKilled")))
         p->trouble = slice_fmt(p->arena, "Executor %.*s was killed for using more memory than its limit (OOMKilled)", SLICE_ARG(number));

@@ -88,6 +88,26 @@ static void test_what_a_driver_pod_says(void **state)
     }
 }
 
+static void test_an_executor_that_was_killed_or_thrown_out_is_told(void **state)
+{
+    static const struct {
+        const char *status, *trouble;
+    } ROWS[] = {
+        {RUNNING, ""},
+        {ENDED("1", ""), ""}, /* its own affair: the driver's log tells */
+        {"{\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"The node was low on resource: ephemeral-storage.\"}",
+         "Executor e was evicted: The node was low on resource: ephemeral-storage."},
+        {ENDED("137", ",\"reason\":\"OOMKilled\""), "Executor e was killed for using more memory than its limit (OOMKilled)"},
+    };
+    tell("d", "driver", RUNNING, OBSERVED_PRESENT);
+    for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+        tell("e", "executor", ROWS[i].status, OBSERVED_PRESENT);
+        assert_text(seen().executor_trouble, ROWS[i].trouble);
+    }
+    tell("e", "executor", "{}", OBSERVED_GONE); /* Spark has removed it */
+    assert_text(seen().executor_trouble, "Executor e was killed for using more memory than its limit (OOMKilled)");
+}
+
 static void test_a_deleted_driver_is_absent_unless_it_had_ended(void **state)
 {
     assert_int_equal(seen().driver, DRIVER_ABSENT);
@@ -163,6 +183,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_what_a_driver_pod_says),
+        TEST(test_an_executor_that_was_killed_or_thrown_out_is_told),
         TEST(test_a_deleted_driver_is_absent_unless_it_had_ended),
         TEST(test_a_tombstone_keeps_the_containers_as_ended),
         TEST(test_what_was_created_never_replaces_what_was_told),
