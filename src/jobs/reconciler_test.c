@@ -1211,6 +1211,7 @@ static void tell_trouble(const char *words)
 {
     pthread_mutex_lock(&kube->lock);
     kube->trouble = words;
+    kube->deaf = true; /* a cluster that is away tells of nothing: an event would say that it is back */
     pthread_cond_broadcast(&kube->changed);
     pthread_mutex_unlock(&kube->lock);
 }
