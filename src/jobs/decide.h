@@ -25,6 +25,8 @@ struct observation {
     int64_t exit_code;
     struct slice reason, message;   /* of the terminated container or the pod: OOMKilled, Evicted, StartError … */
     struct slice waiting;           /* why it does not start: the scheduler's or the kubelet's words; absent: nothing is wrong */
+    bool gone;                      /* the driver was there and is no longer */
+    bool untold;                    /* the driver is known from our own writing alone: the watch has not told of it */
     struct slice executor_trouble;  /* an executor of this attempt was killed or thrown out: a sentence without its full stop; absent: none was */
     size_t pods;                    /* of the run, of all its attempts, that are still there */
     bool attempt_read;              /* the logs of all containers that have run are in the spool, or there is nothing to read them from */

@@ -37,17 +37,17 @@ static void nudge_all(struct reconciler *r, struct slice cluster)
 }
 
 /* Another cluster has the name: what was seen of this one's pods says nothing of the other. */
-static void forget_all(struct reconciler *r, struct slice cluster)
+static struct err *forget_all(struct reconciler *r, struct slice cluster)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct open_run *runs;
     size_t count;
-    struct err *e = store_job_run_list_open(r->options.store, arena, &runs, &count);
-    for (size_t i = 0; !e && i < count; i++) {
+    TRY(store_job_run_list_open(r->options.store, arena, &runs, &count));
+    for (size_t i = 0; i < count; i++) {
         if (slice_eq(runs[i].cluster, cluster))
             observations_drop(r->observations, runs[i].id);
     }
-    err_free(e); /* each run is looked at again in any case */
+    return NULL;
 }
 
 static void set_trouble(struct feed *feed, const struct err *e)
@@ -181,28 +181,35 @@ static void retire(struct feeds *feeds, struct feed *feed)
     feeds->retired = feed;
 }
 
-static struct err *find_or_make(struct feeds *feeds, struct arena *arena, struct slice cluster, struct feed **ret_feed, struct k8s_watch **ret_stopped)
+/* *ret_leaving: the caller has to let it go, and then to ask again. */
+static struct err *find_or_make(struct feeds *feeds, struct arena *arena, struct slice cluster, struct feed **ret_feed, struct feed **ret_leaving)
 {
     const struct reconciler_options *o = &feeds->reconciler->options;
     struct reconciler_cluster is;
+    struct err *e = NULL;
     struct feed *feed = feeds->live;
     while (feed && !slice_eq(slice_from_cstr(feed->cluster), cluster))
         feed = feed->next;
-    if (feed && !wants_check(feed, reconciler_monotonic_ms(feeds->reconciler))) {
+    bool leaving = feed && feed->leaving;
+    if (feed && !leaving && !wants_check(feed, reconciler_monotonic_ms(feeds->reconciler))) {
         *ret_feed = feed;
         return NULL;
     }
-    struct err *e = o->connect(o->connect_ctx, cluster, &is);
-    bool same = feed && (e ? e->kind != ERR_NOT_FOUND : is.client == feed->is.client);
+    if (!leaving)
+        e = o->connect(o->connect_ctx, cluster, &is);
+    bool same = feed && !leaving && (e ? e->kind != ERR_NOT_FOUND : is.client == feed->is.client);
     if (same) {
         err_free(e); /* it is in trouble already */
         *ret_feed = feed;
         return NULL;
     }
     if (feed) {
-        retire(feeds, feed);
-        *ret_stopped = feed->watch;
-        feed->watch = NULL;
+        err_free(e);
+        if (feed->forgetting)
+            return err_new(ERR_UNAVAILABLE, "another cluster takes the place of %.*s", SLICE_ARG(cluster));
+        feed->leaving = feed->forgetting = true;
+        *ret_leaving = feed;
+        return NULL;
     }
     if (e)
         return e;
@@ -213,18 +220,33 @@ static struct err *find_or_make(struct feeds *feeds, struct arena *arena, struct
     return NULL;
 }
 
+/* All that it told is forgotten before another one tells anything. */
+static struct err *let_go(struct feeds *feeds, struct feed *feed, struct slice cluster)
+{
+    if (feed->watch)
+        k8s_watch_stop(STEAL(feed->watch));
+    struct err *e = forget_all(feeds->reconciler, cluster);
+    mutex_lock(&feeds->lock);
+    feed->forgetting = false;
+    if (!e)
+        retire(feeds, feed);
+    mutex_unlock(&feeds->lock);
+    if (!e)
+        nudge_all(feeds->reconciler, cluster);
+    return e;
+}
+
 struct err *feed_get(struct feeds *feeds, struct arena *arena, struct slice cluster, struct feed **ret_feed)
 {
-    struct k8s_watch *stopped = NULL;
-    mutex_lock(&feeds->lock);
-    struct err *e = find_or_make(feeds, arena, cluster, ret_feed, &stopped);
-    mutex_unlock(&feeds->lock);
-    if (stopped) {
-        k8s_watch_stop(stopped);
-        forget_all(feeds->reconciler, cluster);
-        nudge_all(feeds->reconciler, cluster);
+    for (;;) {
+        struct feed *leaving = NULL;
+        mutex_lock(&feeds->lock);
+        struct err *e = find_or_make(feeds, arena, cluster, ret_feed, &leaving);
+        mutex_unlock(&feeds->lock);
+        if (!leaving)
+            return e;
+        TRY(let_go(feeds, leaving, cluster));
     }
-    return e;
 }
 
 /* ---- doors ---- */

@@ -19,6 +19,7 @@ struct feed {
     struct reconciler_cluster is; /* client, master, whether its nodes are one machine */
     struct k8s_watch *watch;
     atomic_bool synced;
+    bool leaving, forgetting; /* under feeds' lock: another cluster has the name, or none; somebody forgets what this one told */
     struct mutex lock; /* guards all below */
     int writers;
     bool failing;         /* the last write found no answer */

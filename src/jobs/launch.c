@@ -277,6 +277,11 @@ struct slice launch_driver_name(struct arena *arena, const struct job_run *run)
     return names.pod_name;
 }
 
+struct err *launch_look(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct json **ret_pod)
+{
+    return k8s_get(context->client, arena, path_of(arena, run, "pods", launch_driver_name(arena, run)), ret_pod);
+}
+
 struct err *launch_kill(const struct launch_context *context, struct arena *arena, const struct job_run *run)
 {
     struct names names = names_of(context, arena, run);

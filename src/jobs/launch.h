@@ -31,6 +31,9 @@ struct err *launch_run(const struct launch_context *context, struct arena *arena
 /* The name of the attempt's driver pod. */
 struct slice launch_driver_name(struct arena *arena, const struct job_run *run);
 
+/* The attempt's driver pod as it is now. ERR_NOT_FOUND. */
+struct err *launch_look(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct json **ret_pod) NODISCARD;
+
 /* Deletes the driver pod with its own grace. */
 struct err *launch_kill(const struct launch_context *context, struct arena *arena, const struct job_run *run) NODISCARD;
 /* Deletes whatever the run has in its cluster: the named objects and the given pods. */

@@ -15,6 +15,7 @@ struct pod {
     struct arena *arena; /* all that is below */
     struct slice name;
     bool driver, gone;
+    bool untold; /* as we have written it: the watch has not told of it */
     struct observation facts; /* of a driver */
     struct slice trouble;     /* of an executor: why it ended before its time */
     struct instant created_at;
@@ -206,6 +207,7 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
     fresh->name = slice_dup(fresh->arena, name);
     fresh->driver = slice_eq(json_get_text(labels, LABEL_SPARK_ROLE), S("driver"));
     fresh->gone = what == OBSERVED_GONE;
+    fresh->untold = fresh->facts.untold = what == OBSERVED_CREATED;
     if (fresh->driver)
         read_driver(fresh, pod);
     else
@@ -226,8 +228,9 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
         at = &(*at)->next;
     struct pod *dropped = *at;
     bool told_less = fresh->gone && !fresh->container_count; /* a tombstone has no status */
-    if (dropped && (what == OBSERVED_CREATED || told_less)) {
+    if (dropped && ((what == OBSERVED_CREATED && !dropped->untold) || told_less)) {
         dropped->gone = dropped->gone || fresh->gone;
+        dropped->untold = dropped->facts.untold = dropped->untold && !fresh->gone;
         dropped = fresh;
     } else {
         fresh->next = dropped ? dropped->next : NULL;
@@ -241,11 +244,13 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
 void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct slice driver_pod, struct observation *ret_seen)
 {
     struct observation seen = {.driver = DRIVER_ABSENT};
+    bool gone = false;
     size_t pods = 0;
     mutex_lock(&obs->lock);
     struct run *run = *find(obs, run_id);
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
         pods += !p->gone;
+        gone = gone || (p->gone && p->driver && slice_eq(p->name, driver_pod));
         if (p->driver && slice_eq(p->name, driver_pod) && (!p->gone || p->facts.driver == DRIVER_ENDED)) { /* one that ended and was then deleted has ended */
             seen = p->facts;
             seen.reason = slice_dup(arena, seen.reason);
@@ -259,6 +264,7 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
     }
     mutex_unlock(&obs->lock);
     seen.pods = pods;
+    seen.gone = gone;
     *ret_seen = seen;
 }
 

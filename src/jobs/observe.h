@@ -13,7 +13,7 @@ struct observations;
 struct observations *observations_new(void);
 void observations_free(struct observations *obs);
 
-/* CREATED: as we have just written it; a pod that the watch has told of already stays as the watch told it. GONE keeps what was known of its
+/* CREATED: as we have just written it, or found it since; a pod that the watch has told of already stays as the watch told it. GONE keeps what was known of its
  * containers when the object no longer says it. */
 enum observed { OBSERVED_PRESENT, OBSERVED_GONE, OBSERVED_CREATED };
 /* Takes in one pod; *ret_run_id (in the arena) is absent when it is no run's. */

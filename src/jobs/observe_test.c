@@ -150,6 +150,18 @@ static void test_what_was_created_never_replaces_what_was_told(void **state)
     assert_int_equal(count, 0);
 }
 
+static void test_a_driver_is_untold_until_the_watch_tells_of_it(void **state)
+{
+    tell("d", "driver", "{}", OBSERVED_CREATED);
+    assert_true(seen().untold && !seen().gone);
+    tell("d", "driver", RUNNING, OBSERVED_CREATED); /* as it was found since */
+    assert_true(seen().untold && seen().driver == DRIVER_RUNNING);
+    tell("d", "driver", RUNNING, OBSERVED_PRESENT);
+    assert_false(seen().untold);
+    tell("d", "driver", "{}", OBSERVED_GONE);
+    assert_true(seen().gone && seen().driver == DRIVER_ABSENT);
+}
+
 static void test_pods_are_counted_and_only_the_driver_decides(void **state)
 {
     tell("d", "driver", RUNNING, OBSERVED_PRESENT);
@@ -187,6 +199,7 @@ int main(void)
         TEST(test_a_deleted_driver_is_absent_unless_it_had_ended),
         TEST(test_a_tombstone_keeps_the_containers_as_ended),
         TEST(test_what_was_created_never_replaces_what_was_told),
+        TEST(test_a_driver_is_untold_until_the_watch_tells_of_it),
         TEST(test_pods_are_counted_and_only_the_driver_decides),
         TEST(test_pods_of_no_run_are_ignored),
     };

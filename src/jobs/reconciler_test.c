@@ -213,7 +213,7 @@ static void watch_list(struct k8s_watch *w)
     struct k8s_client *c = w->client;
     for (size_t i = 0; i < c->object_count; i++) {
         struct object *o = &c->objects[i];
-        if (!is_pod(o))
+        if (!is_pod(o) || !o->creates)
             continue;
         struct arena *arena = arena_new();
         char *text = o->text ? xstrdup(o->text) : NULL;
@@ -691,6 +691,23 @@ static void test_a_driver_that_is_deleted_fails_the_run(void **state)
     set_status(DRIVER_OF("r1"), RUNNING);
     wait_state("r1", "RUNNING");
     assert_null(k8s_delete(kube, arena, S("/api/v1/namespaces/ns/pods/" DRIVER_OF("r1")), -1));
+    wait_state("r1", "FAILED");
+    wait_reaped("r1");
+    expect_nothing_left("r1", 1);
+}
+
+static void test_a_driver_that_goes_before_the_watch_knows_it_is_missed(void **state)
+{
+    start();
+    add_cluster("vc", "local");
+    pthread_mutex_lock(&kube->lock);
+    kube->deaf = true;
+    pthread_mutex_unlock(&kube->lock);
+    add_run("r1", "vc", NULL);
+    wait_state("r1", "SUBMITTED");
+    assert_null(k8s_delete(kube, arena, S("/api/v1/namespaces/ns/pods/" DRIVER_OF("r1")), -1));
+    clock_ahead_ms += 11000; /* no list tells of it: nobody but us has ever known it */
+    reconciler_nudge(reconciler, S("r1"));
     wait_state("r1", "FAILED");
     wait_reaped("r1");
     expect_nothing_left("r1", 1);
@@ -1372,6 +1389,7 @@ int main(void)
         TEST(test_runs_queued_at_a_restart_all_run_once),
         TEST(test_a_driver_that_ended_while_the_daemon_was_down_is_told),
         TEST(test_a_driver_that_is_deleted_fails_the_run),
+        TEST(test_a_driver_that_goes_before_the_watch_knows_it_is_missed),
         TEST(test_lost_events_are_made_good_by_the_next_list),
         TEST(test_repeated_events_change_nothing),
         TEST(test_a_pending_run_is_cancelled_without_a_cluster),

@@ -6,6 +6,7 @@
 #define LOGS_KEPT_MS ((int64_t)24 * 3600 * 1000) /* how long shipping goes on behind a final state */
 #define LOGS_READ_MS ((int64_t)15 * 60 * 1000)   /* how long pods are kept for logs that can't be read */
 #define EXECUTORS_GRACE_MS 30000 /* how long the executors' logs hold the end back after the driver's */
+#define UNTOLD_MAX_MS ((int64_t)2 * 60 * 1000) /* how long a cluster that does not answer may still tell of containers */
 #define ERROR_TAIL_BYTES ((size_t)32 * 1024)
 
 /* Tells what is known of the run's containers; *ret_alive is how many have not ended, as far as is known. */
@@ -49,7 +50,7 @@ struct err *step_follow_logs(struct step *s)
     }
     size_t alive;
     tell_containers(s, &alive);
-    bool nobody_tells = !s->feed || s->seen.trouble.ptr;
+    bool nobody_tells = !s->feed || (s->seen.trouble.ptr && s->now.ms - s->seen.trouble_since.ms > UNTOLD_MAX_MS);
     if (driver_over && (s->seen.synced || nobody_tells) && alive == 0)
         logship_finish(r->logship, s->run.id);
     trouble = SLICE_NONE;

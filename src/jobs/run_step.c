@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "jobs/reconciler_internal.h"
 
+#define UNTOLD_MAX_MS 10000 /* how long a driver that we have written may be unknown to the watch */
 #define CLUSTER_FORGOTTEN_MS ((int64_t)24 * 3600 * 1000) /* how long what is left in a cluster that does not answer is kept in mind */
 
 struct launch_context launch_context_of(const struct step *s)
@@ -71,6 +72,34 @@ static void take_facts(struct step *s)
     };
 }
 
+static struct json *tombstone_of(struct step *s)
+{
+    struct json *pod = json_object(s->arena), *meta = json_ensure_object(s->arena, pod, "metadata"), *labels = json_ensure_object(s->arena, meta, "labels");
+    json_set_text(s->arena, meta, "name", launch_driver_name(s->arena, &s->run));
+    json_set_text(s->arena, labels, LABEL_JOB_ID, s->run.id);
+    json_set_cstr(s->arena, labels, LABEL_SPARK_ROLE, "driver");
+    return pod;
+}
+
+/* A pod that went between our writing and the watch's next list is never told as gone: the watch has not known it. */
+static struct err *look_for_untold(struct step *s)
+{
+    struct reconciler *r = s->reconciler;
+    if (!s->feed || !s->seen.untold || s->now.ms - s->seen.driver_created_at.ms < UNTOLD_MAX_MS || s->seen.trouble.ptr)
+        return NULL;
+    struct launch_context context = launch_context_of(s);
+    struct json *pod;
+    struct slice ignored;
+    struct err *e = launch_look(&context, s->arena, &s->run, &pod);
+    if (e && e->kind != ERR_NOT_FOUND)
+        return e;
+    observations_pod(r->observations, s->arena, e ? tombstone_of(s) : pod, e ? OBSERVED_GONE : OBSERVED_CREATED, &ignored);
+    err_free(e);
+    observations_get(r->observations, s->arena, s->run.id, launch_driver_name(s->arena, &s->run), &s->seen);
+    feed_observe(s->feed, s->arena, &s->seen);
+    return NULL;
+}
+
 static struct err *take_observation(struct step *s)
 {
     struct reconciler *r = s->reconciler;
@@ -85,6 +114,7 @@ static struct err *take_observation(struct step *s)
     err_free(e);
     observations_get(r->observations, s->arena, s->run.id, launch_driver_name(s->arena, &s->run), &s->seen);
     feed_observe(s->feed, s->arena, &s->seen);
+    TRY(look_for_untold(s));
     if (queued && s->feed && s->seen.synced)
         return look_for_room(s);
     TRY(step_follow_logs(s));
@@ -175,11 +205,26 @@ static struct instant created_at_of(const struct json *pod, struct instant other
     return text.ptr && instant_parse_iso8601(text, &t) ? t : otherwise;
 }
 
+/* Its driver came and went while the answers to its launch were lost: another would be a second one of the attempt. */
+static struct err *launched_and_gone(struct step *s)
+{
+    enum job_run_state to;
+    if (!job_run_state_next(s->state, JOB_RUN_EVENT_LAUNCHED, &to))
+        return err_new(ERR_INTERNAL, "a run that is %.*s was launched", SLICE_ARG(s->run.state));
+    return change(s, (struct job_run_change){
+                         .to = job_run_state_name(to),
+                         .event = job_run_event_name(JOB_RUN_EVENT_LAUNCHED),
+                         .driver_created_at = s->seen.driver_created_at.ms ? s->seen.driver_created_at : s->now,
+                     });
+}
+
 static struct err *launch(struct step *s)
 {
     struct launch_context context = launch_context_of(s);
     struct launched launched;
     enum job_run_state to;
+    if (s->seen.gone)
+        return launched_and_gone(s);
     if (!enter(s))
         return NULL;
     struct err *e = launch_run(&context, s->arena, &s->run, &launched);
