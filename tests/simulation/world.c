@@ -248,9 +248,9 @@ static void wait_for_turn(void)
     due_times(false, due);
     for (int i = 0; i < ACTOR_COUNT; i++)
         next = due[i] < next ? due[i] : next;
-    if (next == NEVER)
+    if (next == NEVER && !at_rest())
         sim_fail(-1, "nobody waits for anything any more");
-    sim.now = next > sim.now ? next : sim.now;
+    sim.now = next != NEVER && next > sim.now ? next : sim.now;
 }
 
 static void play(void)
