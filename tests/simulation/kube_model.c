@@ -699,6 +699,22 @@ static int attempt_of(struct slice name)
     return tail.len ? tail.ptr[1] - '0' : 1;
 }
 
+/* What is on its way of an earlier pod of the name is told no more: the engine knows pods by their names. */
+static void forget_events(const struct k8s_client *c, const char *name)
+{
+    for (int i = 0; i < WATCHES_MAX; i++) {
+        struct k8s_watch *w = watches[i];
+        size_t kept = 0;
+        for (size_t k = 0; w && w->client == c && k < w->count; k++) {
+            const struct event event = w->events[(w->first + k) % EVENTS_MAX];
+            if (event.index < 0 || strcmp(event.pod.name, name) != 0)
+                w->events[(w->first + kept++) % EVENTS_MAX] = event;
+        }
+        if (w && w->client == c)
+            w->count = kept;
+    }
+}
+
 static void create_pod(struct k8s_client *c, struct slice name)
 {
     static const enum pod_fate USUAL[] = {FATE_SUCCEEDS, FATE_SUCCEEDS, FATE_SUCCEEDS, FATE_FAILS, FATE_FAILS, FATE_OOM, FATE_EVICTED};
@@ -710,6 +726,7 @@ static void create_pod(struct k8s_client *c, struct slice name)
     if (sim_one_in(sim.odds.stuck))
         driver.fate = sim_one_in(2) ? FATE_NEVER_PLACED : FATE_IMAGE_MISSING;
     memcpy(driver.name, name.ptr, name.len);
+    forget_events(c, driver.name);
     sim_trace("driver is created", NULL, run, attempt);
     pod_add(c, &driver);
 }
