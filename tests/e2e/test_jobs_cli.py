@@ -374,7 +374,7 @@ def test_it_tells_what_it_waits_for(jobs, script):
         assert terminal.seen.rstrip().endswith("done")
 
 
-def running(jobs, script, *options, words=("out=up", "sleep=60")):
+def script_running(jobs, script, *options, words=("out=up", "sleep=60")):
     return Terminal(jobs, "run", "--create", *options, script, "--", *words, NO_COLOR="1").expect("up\r\n")
 
 
@@ -383,7 +383,7 @@ def run_id(terminal):
 
 
 def test_ctrl_c_asks_and_cancels(jobs, script):
-    with running(jobs, script) as terminal:
+    with script_running(jobs, script) as terminal:
         run = run_id(terminal)
         terminal.type("\x03").expect("[c]ancel, [d]etach, [Enter] go on: ").type("what\n").expect("[c]ancel").type("c\n").expect("CANCELLED")
         assert terminal.wait() == 130
@@ -391,14 +391,14 @@ def test_ctrl_c_asks_and_cancels(jobs, script):
 
 
 def test_ctrl_c_and_enter_go_on(jobs, script):
-    with running(jobs, script, words=("out=up", "sleep=4", "out=end", "exit=6")) as terminal:
+    with script_running(jobs, script, words=("out=up", "sleep=4", "out=end", "exit=6")) as terminal:
         terminal.type("\x03").expect("go on: ").type("\n").expect("end")
         assert terminal.wait() == 6
 
 
 @pytest.mark.parametrize("answer", ["d\n", "\x03", "\x04"])
 def test_ctrl_c_and_detach_leave_the_run_alone(jobs, script, answer):
-    with running(jobs, script, words=("out=up", "sleep=8")) as terminal:
+    with script_running(jobs, script, words=("out=up", "sleep=8")) as terminal:
         run = run_id(terminal)
         terminal.type("\x03").expect("go on: ").type(answer).expect("ember logs -f " + run)
         assert terminal.wait() == 130
@@ -414,7 +414,7 @@ def request_waits(jobs):
 
 
 def test_ctrl_c_is_heard_while_emberd_hangs(jobs, script):
-    with running(jobs, script, words=("out=up", "sleep=8")) as terminal:
+    with script_running(jobs, script, words=("out=up", "sleep=8")) as terminal:
         run = run_id(terminal)
         jobs.process.send_signal(signal.SIGSTOP)
         try:

@@ -75,7 +75,7 @@ static void sign_with_query(struct arena *arena, struct aws_request *request, st
                                SLICE_ARG(request->query), request->query.len ? "&" : "", SLICE_ARG(credential));
     struct slice path = sigv4_canonical_path(arena, request->path, s3 ? SIGV4_PATH_S3 : SIGV4_PATH_NORMALISED);
     struct slice canonical =
-        sigv4_canonical_request(arena, request, SIGV4_TABS_ARE_BLANKS, path, S("host"), s3 ? S("UNSIGNED-PAYLOAD") : S(SHA256_OF_NOTHING));
+        sigv4_canonical_request(arena, request, SIGV4_TABS_ARE_BLANKS, path, S("host"), s3 ? S("UNSIGNED-PAYLOAD") : sha256_hex(arena, request->body));
     uint8_t key[32];
     char signature[64];
     sigv4_signing_key(SECRET, S("20261121"), REGION, service, key);

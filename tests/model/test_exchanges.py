@@ -38,7 +38,8 @@ def test_operation(service, operation):
 
 @pytest.mark.parametrize("service", exchanges.services())
 def test_answers_to_no_operation(service):
-    found = BY_OPERATION.get((service, None), [])
+    # What is under /ember/ is no service of AWS's: its own tests look at it.
+    found = [e for e in BY_OPERATION.get((service, None), []) if not e.path.startswith("/ember/")]
     if not found:
         pytest.skip("none in the record")
     assert_good(found)
