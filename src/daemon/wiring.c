@@ -55,6 +55,7 @@ struct daemon {
     struct slice endpoint, internal_endpoint;
     struct parts parts;
     struct mutex connections_lock; /* guards the list and arena while the daemon runs */
+    struct arena *connections_arena; /* under connections_lock: what the reconciler's threads connect to */
     struct connection *connections;
 };
 
@@ -77,13 +78,13 @@ static struct err *connect_locked(struct daemon *daemon, struct slice cluster, c
     TRY(cluster_kubeconfig(daemon->clusters, arena, cluster, &kubeconfig));
     struct k8s_client *client;
     TRY(k8s_client_from_kubeconfig(kubeconfig, &client));
-    struct connection *connection = ARENA_NEW(daemon->arena, struct connection);
+    struct connection *connection = ARENA_NEW(daemon->connections_arena, struct connection);
     *connection = (struct connection){
         .next = daemon->connections,
-        .cluster = slice_dup(daemon->arena, cluster),
-        .driver_master = slice_dup(daemon->arena, view.driver_master),
-        .server = slice_dup(daemon->arena, view.server),
-        .ca_pem = slice_dup(daemon->arena, view.ca_pem),
+        .cluster = slice_dup(daemon->connections_arena, cluster),
+        .driver_master = slice_dup(daemon->connections_arena, view.driver_master),
+        .server = slice_dup(daemon->connections_arena, view.server),
+        .ca_pem = slice_dup(daemon->connections_arena, view.ca_pem),
         .client = client,
     };
     daemon->connections = connection;
@@ -301,6 +302,8 @@ static struct err *start_parts(struct daemon *daemon, const struct root_key *key
     TRY(start_clusters(daemon, installation));
     char *spool = path_in(daemon, "logs/spool");
     TRY(dir_make(spool, 0700));
+    struct slice page_token_key;
+    TRY(store_secret(daemon->store, daemon->arena, S("page-token-key"), &page_token_key));
     TRY(reconciler_start(&(struct reconciler_options){.store = daemon->store,
                                                       .connect = connect_cluster,
                                                       .connect_ctx = daemon,
@@ -312,8 +315,6 @@ static struct err *start_parts(struct daemon *daemon, const struct root_key *key
                                                       .strict_releases = config->strict_releases,
                                                       .spool_dir = slice_from_cstr(spool)},
                          &daemon->reconciler));
-    struct slice page_token_key;
-    TRY(store_secret(daemon->store, daemon->arena, S("page-token-key"), &page_token_key));
     daemon->parts = (struct parts){
         .store = daemon->store,
         .page_token_key = page_token_key,
@@ -334,6 +335,7 @@ struct err *daemon_start(const struct config *config, const struct root_key *key
 {
     struct daemon *daemon = xcalloc(1, sizeof(*daemon));
     daemon->arena = arena_new();
+    daemon->connections_arena = arena_new();
     daemon->config = config;
     mutex_init(&daemon->connections_lock, LOCK_CONNECTIONS);
     struct err *e = start_parts(daemon, key, installation);
@@ -377,6 +379,7 @@ void daemon_stop(struct daemon *daemon)
     objects_close(daemon->objects);
     store_close(daemon->store);
     mutex_deinit(&daemon->connections_lock);
+    arena_free(daemon->connections_arena);
     arena_free(daemon->arena);
     free(daemon);
 }
