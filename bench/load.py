@@ -41,15 +41,17 @@ class Signer:
         for part in self.scope.split("/"):
             self.key = hmac.new(self.key, part.encode(), hashlib.sha256).digest()
 
-    def raw(self, host, method, path, body=b"", headers=("Content-Type: application/json",)):
-        """A whole request as it goes over the wire; headers come with a body and are not signed."""
-        canonical = "\n".join([method, path, "", "host:" + host, "x-amz-date:" + self.stamp, "", "host;x-amz-date", hashlib.sha256(body).hexdigest()])
+    def raw(self, host, method, path, body=b"", target=None):
+        """A whole request as it goes over the wire; target: the operation of a JSON 1.1 service."""
+        signed = [("host", host), ("x-amz-date", self.stamp)] + ([("x-amz-target", target)] if target else [])
+        names = ";".join(name for name, _ in signed)
+        canonical = "\n".join([method, path, "", *("%s:%s" % one for one in signed), "", names, hashlib.sha256(body).hexdigest()])
         text = "\n".join(["AWS4-HMAC-SHA256", self.stamp, self.scope, hashlib.sha256(canonical.encode()).hexdigest()])
         signature = hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()
-        head = ["%s %s HTTP/1.1" % (method, path), "Host: " + host, "User-Agent: bench", "X-Amz-Date: " + self.stamp,
-                "Authorization: AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=host;x-amz-date, Signature=%s" % (self.key_id, self.scope, signature)]
+        head = ["%s %s HTTP/1.1" % (method, path), "User-Agent: bench", *("%s: %s" % one for one in signed),
+                "Authorization: AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s" % (self.key_id, self.scope, names, signature)]
         if body:
-            head += [*headers, "Content-Length: %d" % len(body)]
+            head += ["Content-Type: application/" + ("x-amz-json-1.1" if target else "json"), "Content-Length: %d" % len(body)]
         return "\r\n".join(head + ["", ""]).encode() + body
 
 
