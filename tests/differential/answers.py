@@ -93,6 +93,8 @@ def view(shape, value, where):
 
 # Members that the pinned release of the SDK for Go does not have yet.
 NOT_IN_GO = {"SchedulerConfiguration", "SchedulerStatus", "SessionEnabled"}
+# Operations that it does not have yet, and one of the same answer that it has: the echo answers whatever is asked.
+LIKE_IN_GO = {("emr-containers", "UpdateVirtualCluster"): "DescribeVirtualCluster", ("emr-containers", "DeleteSecurityConfiguration"): "DeleteJobTemplate"}
 
 
 def differences(botocore_says, go_says, where=""):

@@ -15,8 +15,10 @@ ACCOUNT = "111122223333"
 
 # What is served, and some of what is not: a signature is looked at before anything is said about the operation.
 SERVED = {
-    "emr-containers": ["CreateVirtualCluster", "DescribeVirtualCluster", "ListVirtualClusters", "DeleteVirtualCluster", "StartJobRun",
-                       "DescribeJobRun", "ListJobRuns", "CancelJobRun", "TagResource", "UntagResource", "ListTagsForResource"],
+    "emr-containers": ["CreateVirtualCluster", "DescribeVirtualCluster", "ListVirtualClusters", "UpdateVirtualCluster", "DeleteVirtualCluster",
+                       "StartJobRun", "DescribeJobRun", "ListJobRuns", "CancelJobRun", "CreateJobTemplate", "DescribeJobTemplate", "ListJobTemplates",
+                       "DeleteJobTemplate", "CreateSecurityConfiguration", "DescribeSecurityConfiguration", "ListSecurityConfigurations",
+                       "DeleteSecurityConfiguration", "TagResource", "UntagResource", "ListTagsForResource"],
     "eks": ["DescribeCluster", "ListClusters"],
     "logs": ["CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "CreateLogStream", "DeleteLogStream", "DescribeLogStreams",
              "PutLogEvents", "GetLogEvents", "FilterLogEvents", "PutRetentionPolicy", "DeleteRetentionPolicy"],
@@ -26,13 +28,13 @@ SERVED = {
            "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts", "ListMultipartUploads"],
 }
 OTHERS = {
-    "emr-containers": ["CreateManagedEndpoint", "CreateJobTemplate", "ListJobTemplates", "DescribeManagedEndpoint"],
+    "emr-containers": ["CreateManagedEndpoint", "DescribeManagedEndpoint", "ListManagedEndpoints", "DeleteManagedEndpoint"],
     "eks": ["CreateCluster", "TagResource", "ListTagsForResource", "DescribeNodegroup", "ListUpdates"],
     "logs": ["TagResource", "StartQuery", "PutMetricFilter", "GetLogRecord"],
     "sts": ["AssumeRole", "GetSessionToken", "GetAccessKeyInfo", "DecodeAuthorizationMessage"],
     "s3": ["PutBucketTagging", "GetBucketTagging", "PutObjectTagging", "GetObjectAcl", "PutBucketPolicy", "ListObjectVersions"],
 }
-WEIGHTS = {"s3": 50, "emr-containers": 22, "logs": 14, "sts": 8, "eks": 6}
+WEIGHTS = {"s3": 50, "emr-containers": 30, "logs": 14, "sts": 8, "eks": 6}
 STREAMED = {"PutObject", "UploadPart"}
 
 TEXTS = ["a", "name", "0", "a b", " a", "a ", "a  b", "a+b", "a%b", "100%", "%41", "%2F", "a%20b", "a&b=c", "a=b", "a?b", "a#b", "a;b", "a,b", "a:b", "a@b",
@@ -71,7 +73,8 @@ class Calls:
         if name == "Key":
             return self.random.choice(KEYS)
         if "arn" in name.lower():
-            return "arn:aws:emr-containers:us-east-1:%s:/virtualclusters/%s" % (ACCOUNT, self.random.choice(["abc", "a b", "ž", "0a1b2c3d"]))
+            return "arn:aws:emr-containers:us-east-1:%s:/%s/%s" % (ACCOUNT, self.random.choice(["virtualclusters", "jobtemplates", "securityconfigurations"]),
+                                                                   self.random.choice(["abc", "a b", "ž", "0a1b2c3d"]))
         return self.random.choice([self.text(), "0000000abc1defgh2", "..", "a/../b", "%2e%2e"])
 
     def string(self, shape, name, in_header):

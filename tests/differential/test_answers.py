@@ -5,14 +5,11 @@ import base64, os, pathlib, re, tempfile, time, tomllib
 import pytest
 
 import calls
-from answers import Echo, Go, Recorder, WrongType, differences
+from answers import LIKE_IN_GO, NOT_IN_GO, Echo, Go, Recorder, WrongType, differences
 from ember import ROOT, wait_for
 from jobs import BUCKET, GROUP, NAMESPACE, ROLE, JobEmber
 
 CLIENT = pathlib.Path(os.environ.get("EMBER_GO_CLIENT") or ROOT / ".deps/go-client/client")
-
-
-ANY = "any"
 
 
 class Both:
@@ -35,11 +32,11 @@ class Both:
             self.wrong.append(str(e))
             return {}
         where = "%s:%s(%s)" % (service, operation, code or "")
-        if code != ANY and said.get("code") != code and not (code and recorder.last[0] == "HEAD"):
+        if said.get("code") != code and not (code and recorder.last[0] == "HEAD"):
             pytest.fail("%s: %s" % (where, said), pytrace=False)
-        go = self.go.parse(service, operation, params, recorder.last)
-        if "refused" in go or "status" not in go and "output" not in go and code == ANY:
-            return said # an operation or a member that this release of the SDK does not know
+        like = LIKE_IN_GO.get((service, operation))
+        known = {name: value for name, value in params.items() if name[0].upper() + name[1:] not in NOT_IN_GO}
+        go = self.go.parse(service, like or operation, {"id": "any"} if like else known, recorder.last)
         if "output" in said:
             self.served.add((service, operation))
             self.wrong += [where + line for line in differences(said["output"], go.get("output") if "output" in go else go)]
@@ -156,6 +153,120 @@ def test_emr_containers(both):
     done(both)
 
 
+def test_updates_of_virtual_clusters(both):
+    emr = lambda operation, **params: both("emr-containers", operation, **params)
+    both.daemon.namespace("answers-queue")
+    provider = {"id": "local", "type": "EKS", "info": {"eksInfo": {"namespace": "answers-queue"}}}
+    cluster = emr("CreateVirtualCluster", name="queue", containerProvider=provider, clientToken="queue-1",
+                  schedulerConfiguration={"maxConcurrentJobRuns": 2, "maxInQueueJobRuns": 3})["Id"]
+    limits = {"maxConcurrentJobRuns": 5, "maxInQueueJobRuns": 7}
+    updated = emr("UpdateVirtualCluster", id=cluster, clientToken="queue-2", schedulerConfiguration=limits)
+    assert updated["VirtualCluster"]["SchedulerConfiguration"] == {"MaxConcurrentJobRuns": 5, "MaxInQueueJobRuns": 7}
+    assert emr("UpdateVirtualCluster", id=cluster, clientToken="queue-2", schedulerConfiguration=limits) == updated
+    emr("DescribeVirtualCluster", id=cluster)
+    emr("UpdateVirtualCluster", code="ValidationException", id=cluster, clientToken="queue-2", schedulerConfiguration={"maxConcurrentJobRuns": 6})
+    emr("UpdateVirtualCluster", code="ValidationException", id=cluster, clientToken="queue-3", schedulerConfiguration={"maxConcurrentJobRuns": 0, "maxInQueueJobRuns": -1})
+    emr("UpdateVirtualCluster", id=cluster, clientToken="queue-4", schedulerConfiguration={"maxConcurrentJobRuns": 1}) # the other limit is gone
+    emr("UpdateVirtualCluster", id=cluster, clientToken="queue-5") # nothing changes
+    emr("UpdateVirtualCluster", id=cluster, clientToken="queue-6", schedulerConfiguration={})
+    emr("UpdateVirtualCluster", code="ResourceNotFoundException", id="nobody", clientToken="queue-7")
+    emr("DeleteVirtualCluster", id=cluster)
+    wait_for(lambda: both.daemon.emr.describe_virtual_cluster(id=cluster)["virtualCluster"]["state"] == "TERMINATED", "the virtual cluster to end")
+    emr("UpdateVirtualCluster", code="ValidationException", id=cluster, clientToken="queue-8")
+    everywhere(both, "emr-containers", "UpdateVirtualCluster", id=cluster, clientToken="queue-9")
+    done(both)
+
+
+def test_job_templates(both):
+    emr = lambda operation, **params: both("emr-containers", operation, **params)
+    data = {"executionRoleArn": "${Role}", "releaseLabel": "emr-6.2.0-latest",
+            "jobDriver": {"sparkSubmitJobDriver": {"entryPoint": "local:///opt/spark/${Script}.py", "entryPointArguments": ["ž ${Count}", "🎉"],
+                                                   "sparkSubmitParameters": "--conf spark.executor.instances=${Count}"}},
+            "configurationOverrides": {"applicationConfiguration": [{"classification": "spark-defaults", "properties": {"spark.a": "\"${Word}\""}, "configurations": []}],
+                                       "monitoringConfiguration": {"persistentAppUI": "${UI}", "s3MonitoringConfiguration": {"logUri": "s3://" + BUCKET}}},
+            "parameterConfiguration": {"Count": {"type": "NUMBER", "defaultValue": "2"}, "Word": {"type": "STRING"}, "UI": {"defaultValue": "ENABLED"}},
+            "jobTags": {"b c": "2+2=4", "ž": "ž"}}
+    sql = {**data, "jobDriver": {"sparkSqlJobDriver": {"entryPoint": "s3://b/${Script}.sql", "sparkSqlParameters": "--conf spark.a=b"}}}
+    wish = dict(name="template.1_#/-", jobTemplateData=data, tags={"k": "ž"}, clientToken="template-1")
+    made = emr("CreateJobTemplate", **wish)
+    assert emr("CreateJobTemplate", **wish) == made
+    emr("CreateJobTemplate", code="ValidationException", **{**wish, "name": "other"})
+    emr("CreateJobTemplate", name="plain", jobTemplateData=sql, clientToken="template-2")
+    emr("CreateJobTemplate", code="ValidationException", name="a b", jobTemplateData={**data, "releaseLabel": ""}, clientToken="template-0")
+    emr("CreateJobTemplate", code="ValidationException", name="n", jobTemplateData={**data, "jobDriver": {}}, clientToken="template-3")
+    emr("CreateJobTemplate", code="ValidationException", name="n", clientToken="template-4",
+        jobTemplateData={**data, "parameterConfiguration": {"Count": {"type": "NUMBER", "defaultValue": "ž"}}})
+    emr("CreateJobTemplate", code="ValidationException", name="n", jobTemplateData=data, clientToken="template-5",
+        kmsKeyArn="arn:aws:kms:us-east-1:111122223333:key/00000000-0000-0000-0000-000000000000")
+    emr("CreateJobTemplate", code="ValidationException", name="n", jobTemplateData=data, clientToken="template-6", tags={"aws:a": "b"})
+    emr("DescribeJobTemplate", id=made["Id"])
+    emr("DescribeJobTemplate", code="ResourceNotFoundException", id="nobody")
+    emr("DescribeJobTemplate", code="ValidationException", id="x" * 65)
+    assert len(emr("ListJobTemplates")["Templates"]) == 2
+    page = emr("ListJobTemplates", maxResults=1, createdAfter={"$time": 1700000000.5})
+    assert len(emr("ListJobTemplates", maxResults=1, createdAfter={"$time": 1700000000.5}, nextToken=page["NextToken"])["Templates"]) == 1
+    emr("ListJobTemplates", code="ValidationException", nextToken=page["NextToken"]) # for another question
+    emr("ListJobTemplates", code="ValidationException", nextToken="?" * 20)
+    emr("ListJobTemplates", createdBefore={"$time": 1700000000})
+    emr("ListTagsForResource", resourceArn=made["Arn"])
+    both.daemon.namespace("answers-template")
+    cluster = emr("CreateVirtualCluster", name="template", clientToken="template-7",
+                  containerProvider={"id": "local", "type": "EKS", "info": {"eksInfo": {"namespace": "answers-template"}}})["Id"]
+    run = dict(virtualClusterId=cluster, jobTemplateId=made["Id"])
+    emr("StartJobRun", code="ValidationException", clientToken="template-8", jobTemplateParameters={"Typo": "x"}, **run)
+    emr("StartJobRun", code="ResourceNotFoundException", clientToken="template-9", **{**run, "jobTemplateId": "nobody"})
+    started = emr("StartJobRun", clientToken="template-10", jobTemplateParameters={"Role": ROLE, "Script": "job", "Word": "ž", "Count": "1"}, **run)["Id"]
+    emr("DescribeJobRun", virtualClusterId=cluster, id=started)
+    emr("DeleteVirtualCluster", id=cluster)
+    assert emr("DeleteJobTemplate", id=made["Id"])["Id"] == made["Id"]
+    emr("DeleteJobTemplate", code="ResourceNotFoundException", id=made["Id"])
+    emr("ListTagsForResource", code="ResourceNotFoundException", resourceArn=made["Arn"])
+    for operation, params in {"CreateJobTemplate": wish, "DescribeJobTemplate": {"id": "x"}, "ListJobTemplates": {}, "DeleteJobTemplate": {"id": "x"}}.items():
+        everywhere(both, "emr-containers", operation, **params)
+    done(both)
+
+
+def test_security_configurations(both):
+    emr = lambda operation, **params: both("emr-containers", operation, **params)
+    secret = "arn:aws:secretsmanager:us-east-1:111122223333:secret:tls-AbCdEf"
+    data = {"authorizationConfiguration": {
+        "lakeFormationConfiguration": {"authorizedSessionTagValue": "Amazon EMR", "secureNamespaceInfo": {"clusterId": "local", "namespace": "secure"},
+                                       "queryEngineRoleArn": ROLE},
+        "encryptionConfiguration": {"inTransitEncryptionConfiguration": {"tlsCertificateConfiguration": {
+            "certificateProviderType": "PEM", "publicCertificateSecretArn": secret, "privateCertificateSecretArn": secret}}}}}
+    wish = dict(name="lake", securityConfigurationData=data, tags={"b c": "ž"}, clientToken="security-1")
+    made = emr("CreateSecurityConfiguration", **wish)
+    assert emr("CreateSecurityConfiguration", **wish) == made
+    emr("CreateSecurityConfiguration", code="ValidationException", **{**wish, "securityConfigurationData": {}})
+    plain = emr("CreateSecurityConfiguration", name="plain", securityConfigurationData={}, clientToken="security-2")["Id"]
+    emr("CreateSecurityConfiguration", code="ValidationException", name="a b", securityConfigurationData={
+        "authorizationConfiguration": {"lakeFormationConfiguration": {"queryEngineRoleArn": "me"}}}, clientToken="security-3")
+    emr("CreateSecurityConfiguration", code="ValidationException", name="n", securityConfigurationData={}, clientToken="security-4", tags={"aws:a": "b"})
+    emr("DescribeSecurityConfiguration", id=made["Id"])
+    emr("DescribeSecurityConfiguration", code="ResourceNotFoundException", id="nobody")
+    emr("DescribeSecurityConfiguration", code="ValidationException", id="x" * 65)
+    assert len(emr("ListSecurityConfigurations")["SecurityConfigurations"]) == 2
+    page = emr("ListSecurityConfigurations", maxResults=1)
+    assert len(emr("ListSecurityConfigurations", maxResults=1, nextToken=page["NextToken"])["SecurityConfigurations"]) == 1
+    emr("ListSecurityConfigurations", code="ValidationException", nextToken="x" + page["NextToken"])
+    emr("ListSecurityConfigurations", createdBefore={"$time": 1700000000}, createdAfter={"$time": 1600000000})
+    emr("ListTagsForResource", resourceArn=made["Arn"])
+    both.daemon.namespace("answers-secure")
+    cluster = dict(name="secure", containerProvider={"id": "local", "type": "EKS", "info": {"eksInfo": {"namespace": "answers-secure"}}})
+    emr("CreateVirtualCluster", code="ValidationException", securityConfigurationId=made["Id"], clientToken="security-5", **cluster)
+    emr("CreateVirtualCluster", code="ResourceNotFoundException", securityConfigurationId="nobody", clientToken="security-6", **cluster)
+    secured = emr("CreateVirtualCluster", securityConfigurationId=plain, clientToken="security-7", **cluster)["Id"]
+    assert emr("DescribeVirtualCluster", id=secured)["VirtualCluster"]["SecurityConfigurationId"] == plain
+    emr("DeleteSecurityConfiguration", code="ValidationException", id=plain) # in use
+    emr("DeleteVirtualCluster", id=secured)
+    assert emr("DeleteSecurityConfiguration", id=made["Id"])["Id"] == made["Id"]
+    emr("DeleteSecurityConfiguration", code="ResourceNotFoundException", id=made["Id"])
+    for operation, params in {"CreateSecurityConfiguration": wish, "DescribeSecurityConfiguration": {"id": "x"}, "ListSecurityConfigurations": {},
+                              "DeleteSecurityConfiguration": {"id": "x"}}.items():
+        everywhere(both, "emr-containers", operation, **params)
+    done(both)
+
+
 def test_logs(both):
     logs, now = lambda operation, **params: both("logs", operation, **params), int(time.time() * 1000)
     names = dict(logGroupName="answers/ž"[:8], logStreamName="s [1]")
@@ -248,13 +359,8 @@ def test_s3(both):
 
 
 def test_every_served_operation_was_answered(both, seed):
-    served = {(service, operation) for service, operations in calls.SERVED.items() for operation in operations}
-    assert not served - both.served
-    # What is served besides has no steps above yet: at least one answer of each, whatever it is.
     model = {(path.stem, o) for path in (ROOT / "model").glob("*.toml") for o in tomllib.loads(path.read_text())["operations"]}
-    random = calls.Calls(seed)
-    for service, operation in sorted(model - served):
-        both(service, operation, code=ANY, **random.params(service, operation))
-    print("no steps yet:", sorted(model - served))
+    assert model == {(service, operation) for service, operations in calls.SERVED.items() for operation in operations} # else: add it to calls.py
+    assert not model - both.served # else: give it steps above
     print(len(both.codes), "errors:", sorted(both.codes))
     done(both)

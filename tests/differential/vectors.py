@@ -9,7 +9,7 @@ from calls import Calls
 from wire import Request
 
 FOLDER = pathlib.Path(__file__).parent / "vectors"
-SEED, COUNT = 20261122, 800
+SEED, COUNT = 20261122, 900
 
 
 def load(name):
