@@ -396,6 +396,10 @@ static void test_patterns_match_whole_values(void **state)
     assert_true(aws_regex_matches(namespace->pattern, S("a-b-9")));
     assert_false(aws_regex_matches(namespace->pattern, S("a-")));
     assert_false(aws_regex_matches(namespace->pattern, S("A")));
+    const struct aws_shape *not_blank =
+        aws_member_find(aws_operation_find(&emr_containers_service, S("StartJobRun"))->request, S("clientToken"))->shape;
+    assert_true(aws_regex_matches(not_blank->pattern, S("--conf a=b \\\n--conf c=d\n")));
+    assert_false(aws_regex_matches(not_blank->pattern, S(" \n\t")));
 }
 
 /* ---- answers ---- */

@@ -41,7 +41,8 @@ def python_pattern(pattern):
 
 
 def matches(pattern, text):
-    return re.fullmatch(python_pattern(pattern), text) is not None
+    several_lines = re.S if pattern == r".*\S.*" else 0 # as tools/awsgen/regex.py has it
+    return re.fullmatch(python_pattern(pattern), text, several_lines) is not None
 
 
 def one_of(items):

@@ -52,9 +52,14 @@ def category(letter):
     return _categories[letter]
 
 
+# "Not blank": of EMR's members, which in users' hands hold several lines (sparkSubmitParameters, arguments), though Java's '.' is no line break.
+NOT_BLANK = r".*\S.*"
+
+
 class Parser:
     def __init__(self, text):
         self.text, self.at = text, 0
+        self.dot = ((0, LAST),) if text == NOT_BLANK else DOT
 
     def peek(self):
         return self.text[self.at] if self.at < len(self.text) else ""
@@ -117,7 +122,7 @@ class Parser:
         if c == "[":
             return ("class", self.char_class())
         if c == ".":
-            return ("class", DOT)
+            return ("class", self.dot)
         if c == "^":
             return ("begin",)
         if c == "$":
