@@ -105,6 +105,20 @@ static struct err *split_parameters(struct emr *e, const struct json *driver, co
     return text.ptr ? err_wrap(shell_split(e->arena, text, ret_words, ret_count), "%s", member) : NULL;
 }
 
+/* The kubelet takes $(NAME) for a variable and $$ for one $; a job's arguments reach it unchanged. */
+static struct slice escape_references(struct arena *arena, struct slice text)
+{
+    if (slice_find(text, S("$(")) < 0 && slice_find(text, S("$$")) < 0)
+        return text;
+    struct strbuf out = STRBUF_ARENA(arena);
+    for (size_t i = 0; i < text.len; i++) {
+        strbuf_append_char(&out, text.ptr[i]);
+        if (text.ptr[i] == '$' && i + 1 < text.len && (text.ptr[i + 1] == '$' || text.ptr[i + 1] == '('))
+            strbuf_append_char(&out, '$');
+    }
+    return strbuf_slice(&out);
+}
+
 static struct err *submit_command(struct emr *e, const struct json *driver, struct spark_notes *argv)
 {
     struct slice *words, resource, entry_point = json_get_text(driver, "entryPoint");
@@ -121,7 +135,7 @@ static struct err *submit_command(struct emr *e, const struct json *driver, stru
         return err_new(ERR_INVALID, "Unrecognized option '%.*s'.", SLICE_ARG(resource));
     spark_notes_add(argv, resource);
     JSON_FOREACH(argument, json_get(driver, S("entryPointArguments")))
-        spark_notes_add(argv, argument->text);
+        spark_notes_add(argv, escape_references(e->arena, argument->text));
     return NULL;
 }
 

@@ -608,6 +608,20 @@ static void test_every_effective_value_has_its_source(void **state)
     arena_free(arena);
 }
 
+static void test_arguments_are_not_taken_for_references_to_variables(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct spark_emr_plan p;
+    assert_null(plan(arena, "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"local:///a.py\", \"entryPointArguments\": [\"$(SPARK_USER)\", "
+                            "\"$HOME costs 5$$ or $$(x)\", \"$\"]}}", NULL, &p));
+    static const char *const wanted[] = {"$$(SPARK_USER)", "$HOME costs 5$$$ or $$$$(x)", "$"}; /* as the kubelet reads them, they are the above */
+    const struct json *args = json_get(driver_container(&p), S("args"));
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+        expect_text(json_text(json_item(args, json_count(args) - ARRAY_SIZE(wanted) + i)), wanted[i]);
+    arena_free(arena);
+}
+
 static void test_a_configuration_that_no_config_map_takes_is_refused(void **state)
 {
     (void)state;
@@ -662,6 +676,7 @@ int main(void)
         cmocka_unit_test(test_a_properties_file_lies_between_conf_and_classifications),
         cmocka_unit_test(test_repeated_classifications_merge_and_the_particular_wins),
         cmocka_unit_test(test_every_effective_value_has_its_source),
+        cmocka_unit_test(test_arguments_are_not_taken_for_references_to_variables),
         cmocka_unit_test(test_a_configuration_that_no_config_map_takes_is_refused),
         cmocka_unit_test(test_spark_4_brings_a_network_policy),
     };
