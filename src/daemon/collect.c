@@ -163,6 +163,8 @@ static void collect_webhook(const struct collect_sources *sources, struct strbuf
     metric_u64(out, "ember_webhook_delivered_total", "", stats.delivered);
     metric_head(out, "ember_webhook_failures_total", "counter", "Deliveries that failed and are tried again.");
     metric_u64(out, "ember_webhook_failures_total", "", stats.failures);
+    metric_head(out, "ember_webhook_set_aside_total", "counter", "Events that the receiver refused for so long that it will not get them.");
+    metric_u64(out, "ember_webhook_set_aside_total", "", stats.set_aside);
     metric_head(out, "ember_webhook_waiting_events", "gauge", "Events that the receiver has not taken yet.");
     metric_u64(out, "ember_webhook_waiting_events", "", (uint64_t)stats.waiting);
     metric_head(out, "ember_webhook_lag_seconds", "gauge", "How long the first of them has waited.");

@@ -49,6 +49,7 @@ struct config {
     bool auth_failure_loopback;
     const char *webhook_url, *webhook_secret_file; /* both or none */
     const char *webhook_ca_file;                   /* NULL: the system's */
+    int64_t webhook_give_up_minutes;               /* 0: off */
     bool help, version; /* asked for: nothing else counts */
     bool check_config, print_config;
 };

@@ -204,6 +204,7 @@ static void interpret_webhook(struct arena *arena, struct config *config, struct
     config->webhook_url = text_of(config, CONFIG_WEBHOOK_URL);
     config->webhook_secret_file = path_of(arena, config, CONFIG_WEBHOOK_SECRET_FILE, problems);
     config->webhook_ca_file = path_of(arena, config, CONFIG_WEBHOOK_CA_FILE, problems);
+    config->webhook_give_up_minutes = number_of(arena, config, CONFIG_WEBHOOK_GIVE_UP_MINUTES, problems);
     if (!config->webhook_url != !config->webhook_secret_file)
         problem_add(problems, "%.*s: webhook-url and webhook-secret-file go together",
                     SLICE_ARG(config_place(arena, config, config->webhook_url ? CONFIG_WEBHOOK_URL : CONFIG_WEBHOOK_SECRET_FILE)));

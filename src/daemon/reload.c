@@ -67,10 +67,6 @@ static void run(struct reload *reload, struct daemon *daemon, struct arena *aren
         return;
     }
     tell(reload, arena, fresh);
-    e = daemon_reload_tls(daemon);
-    if (e)
-        log_event(TLS_RELOAD_FAILED, LOG_ERR(e));
-    err_free(e);
     if (reload->arena)
         arena_free(reload->arena);
     reload->arena = arena;

@@ -237,31 +237,44 @@ static struct err *read_token(struct arena *arena, const char *path, struct slic
     return text.ptr && !ret_token->len ? err_new(ERR_INVALID, "%s is empty", path) : NULL;
 }
 
-static struct err *apply_token(struct daemon *daemon, const struct config *config)
+/* What can go wrong of a change has gone well, and nothing was changed yet. */
+struct change {
+    struct arena *arena;
+    struct slice token_text, secret_text; /* to be wiped */
+    struct slice token;
+    struct webhook_receiver *receiver;
+    struct access_log_place *place;
+};
+
+static void change_deinit(struct change *change)
 {
-    _cleanup_(arena_freep) struct arena *arena = arena_new();
-    struct slice text, token;
-    TRY(read_token(arena, config->metrics_token_file, &text, &token));
-    edge_set_metrics_token(daemon->edge, token);
-    secret_wipe((char *)(uintptr_t)text.ptr, text.len);
-    return NULL;
+    secret_wipe((char *)(uintptr_t)change->token_text.ptr, change->token_text.len);
+    secret_wipe((char *)(uintptr_t)change->secret_text.ptr, change->secret_text.len);
+    webhook_receiver_free(change->receiver);
+    access_log_place_close(change->place);
+    arena_free(change->arena);
 }
 
-static struct err *apply_webhook(struct daemon *daemon, const struct config *config)
+static struct err *prepare_change(struct daemon *daemon, const struct config *config, struct change *change)
 {
-    _cleanup_(arena_freep) struct arena *arena = arena_new();
-    struct slice text, secret;
-    TRY(read_token(arena, config->webhook_secret_file, &text, &secret));
-    struct err *e = webhook_set(daemon->webhook, &(struct webhook_settings){.url = config->webhook_url, .secret = secret, .ca_path = config->webhook_ca_file});
-    secret_wipe((char *)(uintptr_t)text.ptr, text.len);
-    return e;
+    struct slice secret;
+    TRY(read_token(change->arena, config->metrics_token_file, &change->token_text, &change->token));
+    TRY(read_token(change->arena, config->webhook_secret_file, &change->secret_text, &secret));
+    TRY(access_log_place_open(config->access_log, &change->place));
+    const struct webhook_settings settings = {.url = config->webhook_url,
+                                              .secret = secret,
+                                              .ca_path = config->webhook_ca_file,
+                                              .give_up_ms = config->webhook_give_up_minutes * 60000};
+    TRY(webhook_prepare(daemon->webhook, &settings, &change->receiver));
+    /* The last thing that can fail, and changes nothing when it does. At the start the server has read its certificate by itself. */
+    return daemon->server && daemon->config->tls_cert ? http_server_reload_tls(daemon->server, NULL, NULL) : NULL;
 }
 
-struct err *daemon_apply(struct daemon *daemon, const struct config *config)
+static void make_change(struct daemon *daemon, const struct config *config, struct change *change)
 {
-    TRY(apply_token(daemon, config));
-    TRY(apply_webhook(daemon, config));
-    TRY(access_log_open(daemon->access_log, config->access_log, config->access_log_max_mib << 20));
+    edge_set_metrics_token(daemon->edge, change->token);
+    webhook_use(daemon->webhook, STEAL(change->receiver));
+    access_log_use(daemon->access_log, STEAL(change->place), config->access_log_max_mib << 20);
     edge_set_limits(daemon->edge, &(struct edge_limits){
                                       .principal = {config->rate_limit * 60, config->rate_limit_burst},
                                       .writes = {config->write_limit * 60, config->write_limit_burst},
@@ -270,12 +283,16 @@ struct err *daemon_apply(struct daemon *daemon, const struct config *config)
                                       .auth_failure_loopback = config->auth_failure_loopback,
                                   });
     log_set_level(config->log_level);
-    return NULL;
 }
 
-struct err *daemon_reload_tls(struct daemon *daemon)
+struct err *daemon_apply(struct daemon *daemon, const struct config *config)
 {
-    return daemon->config->tls_cert ? http_server_reload_tls(daemon->server, NULL, NULL) : NULL;
+    struct change change = {.arena = arena_new()};
+    struct err *e = prepare_change(daemon, config, &change);
+    if (!e)
+        make_change(daemon, config, &change);
+    change_deinit(&change);
+    return e;
 }
 
 static struct err *start_parts(struct daemon *daemon, const struct root_key *key, const struct installation *installation)

@@ -11,10 +11,9 @@ struct daemon;
  * are borrowed for the daemon's life. */
 struct err *daemon_start(const struct config *config, const struct root_key *key, const struct installation *installation,
                          struct daemon **ret_daemon) NODISCARD;
-/* Gives the running daemon the reloadable options of config, and the token as its file holds it now. On an error the daemon goes on with
- * what it had, or with a part of it. config is not kept. */
+/* Gives the running daemon the reloadable options of config, and tokens, secrets and the certificate as their files hold them now. All or
+ * nothing: on an error the daemon goes on with what it had. config is not kept. */
 struct err *daemon_apply(struct daemon *daemon, const struct config *config) NODISCARD;
-struct err *daemon_reload_tls(struct daemon *daemon) NODISCARD; /* reads the certificate again; without TLS there is nothing to do */
 struct slice daemon_endpoint(const struct daemon *daemon); /* http://127.0.0.1:4567 */
 /* Pods go on running; everything accepted is on disk when it returns. NULL is fine. */
 void daemon_stop(struct daemon *daemon);

@@ -260,23 +260,57 @@ void access_log_free(struct access_log *log)
     free(log);
 }
 
-struct err *access_log_open(struct access_log *log, const char *path, int64_t max_bytes)
+struct access_log_place {
+    int fd;     /* -1: nowhere */
+    char *path; /* NULL: not a file of ours */
+    int64_t size_bytes;
+};
+
+struct err *access_log_place_open(const char *path, struct access_log_place **ret_place)
 {
-    int fd = -1;
-    int64_t size = 0;
+    struct access_log_place place = {.fd = -1};
     bool on_stderr = path && strcmp(path, "stderr") == 0;
-    if (path && !on_stderr)
-        TRY(open_file(path, &fd, &size));
+    if (path && !on_stderr) {
+        TRY(open_file(path, &place.fd, &place.size_bytes));
+        place.path = xstrdup(path);
+    } else if (on_stderr) {
+        place.fd = STDERR_FILENO;
+    }
+    *ret_place = xmalloc(sizeof(place));
+    **ret_place = place;
+    return NULL;
+}
+
+void access_log_place_close(struct access_log_place *place)
+{
+    if (!place)
+        return;
+    if (place->fd > STDERR_FILENO)
+        close(place->fd);
+    free(place->path);
+    free(place);
+}
+
+void access_log_use(struct access_log *log, struct access_log_place *place, int64_t max_bytes)
+{
     mutex_lock(&log->file_lock);
     close_file(log);
-    log->fd = on_stderr ? STDERR_FILENO : fd;
-    log->path = path && !on_stderr ? xstrdup(path) : NULL;
-    log->size_bytes = size;
+    log->fd = place->fd;
+    log->path = place->path;
+    log->size_bytes = place->size_bytes;
     log->max_bytes = max_bytes;
     mutex_unlock(&log->file_lock);
     mutex_lock(&log->lock);
-    log->open = path != NULL;
+    log->open = place->fd >= 0;
     mutex_unlock(&log->lock);
+    free(place);
+}
+
+struct err *access_log_open(struct access_log *log, const char *path, int64_t max_bytes)
+{
+    struct access_log_place *place;
+    TRY(access_log_place_open(path, &place));
+    access_log_use(log, place, max_bytes);
     return NULL;
 }
 

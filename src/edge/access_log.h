@@ -28,8 +28,13 @@ struct access_entry {
 
 struct access_log *access_log_new(void); /* closed: lines are dropped, uncounted */
 void access_log_free(struct access_log *log); /* writes what is queued; NULL is fine */
-/* From now on into path; "stderr" is standard error, NULL nowhere. Called again with the same path it opens the file anew, as log
- * rotation wants it. max_bytes 0: no limit. On an error what was open stays in use. */
+/* A place that can be written to: "stderr" is standard error, NULL nowhere. Nothing changes yet. */
+struct access_log_place;
+struct err *access_log_place_open(const char *path, struct access_log_place **ret_place) NODISCARD;
+void access_log_place_close(struct access_log_place *place); /* unused; NULL is fine */
+/* From now on into place, which is the log's then. The same path again is the file anew, as log rotation wants it. max_bytes 0: no limit. */
+void access_log_use(struct access_log *log, struct access_log_place *place, int64_t max_bytes);
+/* Both. On an error what was open stays in use. */
 struct err *access_log_open(struct access_log *log, const char *path, int64_t max_bytes) NODISCARD;
 bool access_log_is_open(struct access_log *log);
 void access_log_write(struct access_log *log, const struct access_entry *entry);

@@ -197,6 +197,29 @@ static void test_a_file_that_cannot_be_opened_leaves_the_old_one(void **state)
     remove_place(&place);
 }
 
+static void test_a_place_that_is_not_used_changes_nothing(void **state)
+{
+    struct place place, other;
+    make_place(&place);
+    make_place(&other);
+    struct access_log *log = access_log_new();
+    struct access_log_place *unused, *used;
+    assert_null(access_log_open(log, place.path, 0));
+    assert_null(access_log_place_open(other.path, &unused));
+    access_log_write(log, &PLAIN);
+    access_log_place_close(unused);
+    assert_null(access_log_place_open(NULL, &used));
+    access_log_free(log); /* writes the line */
+    log = access_log_new();
+    access_log_use(log, used, 0);
+    assert_false(access_log_is_open(log));
+    access_log_free(log);
+    assert_int_equal(count_lines(place.path), 1);
+    assert_int_equal(count_lines(other.path), 0);
+    remove_place(&place);
+    remove_place(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_a_large_file_is_put_aside),
         cmocka_unit_test(test_a_full_disk_costs_lines_not_requests),
         cmocka_unit_test(test_a_file_that_cannot_be_opened_leaves_the_old_one),
+        cmocka_unit_test(test_a_place_that_is_not_used_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -267,11 +267,13 @@ static void test_signatures_are_over_time_and_body(void **state)
 
 /* ---- delivery ---- */
 
-/* A receiver that refuses its first request. */
+/* A receiver that refuses its first request, or all about one run. */
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t more;
     int requests, taken;
+    const char *unwanted; /* this run's id; NULL: the first request */
+    int status;           /* what it is told */
     struct strbuf told; /* "id:state " of each event that was taken */
 } receiver = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
 
@@ -287,15 +289,18 @@ static void receive(struct http_request *request, void *ctx)
     if (whole)
         err_free(json_parse(request->arena, body, JSON_DUPLICATES_REFUSE, &event));
     pthread_mutex_lock(&receiver.lock);
-    bool take = whole && receiver.requests++ > 0;
+    struct json *detail = json_get(event, S("detail"));
+    receiver.requests++;
+    bool wanted = receiver.unwanted ? !slice_eq(json_get_text(detail, "id"), slice_from_cstr(receiver.unwanted)) : receiver.requests > 1;
+    bool take = whole && wanted;
+    int refusal = receiver.unwanted ? receiver.status : 500;
     if (take) {
-        struct json *detail = json_get(event, S("detail"));
         strbuf_append_fmt(&receiver.told, "%.*s:%.*s ", SLICE_ARG(json_get_text(detail, "id")), SLICE_ARG(json_get_text(detail, "state")));
         receiver.taken++;
     }
     pthread_cond_broadcast(&receiver.more);
     pthread_mutex_unlock(&receiver.lock);
-    http_respond(request, take ? 204 : 500, NULL, 0, S(""));
+    http_respond(request, take ? 204 : refusal, NULL, 0, S(""));
 }
 
 static void wait_taken(int count)
@@ -306,11 +311,19 @@ static void wait_taken(int count)
     pthread_mutex_unlock(&receiver.lock);
 }
 
-static void start_delivery(struct http_server *server, struct webhook **ret_webhook)
+static void wait_requests(int count)
+{
+    pthread_mutex_lock(&receiver.lock);
+    while (receiver.requests < count)
+        pthread_cond_wait(&receiver.more, &receiver.lock);
+    pthread_mutex_unlock(&receiver.lock);
+}
+
+static void start_delivery(struct http_server *server, int64_t give_up_ms, struct webhook **ret_webhook)
 {
     const char *url = slice_cstr(arena, slice_fmt(arena, "http://127.0.0.1:%u/", (unsigned)http_server_port(server)));
     assert_null(webhook_start(&(struct webhook_options){.store = store, .source = SOURCE}, ret_webhook));
-    assert_null(webhook_set(*ret_webhook, &(struct webhook_settings){.url = url, .secret = S("secret")}));
+    assert_null(webhook_set(*ret_webhook, &(struct webhook_settings){.url = url, .secret = S("secret"), .give_up_ms = give_up_ms}));
 }
 
 static void test_events_are_delivered_in_order_over_refusals_and_restarts(void **state)
@@ -320,18 +333,18 @@ static void test_events_are_delivered_in_order_over_refusals_and_restarts(void *
     struct webhook_stats stats;
     assert_null(http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = receive}, &server));
     add_run("before"); /* there was no webhook */
-    start_delivery(server, &webhook);
+    start_delivery(server, 1, &webhook); /* an error of the receiver's own is never given up for */
     add_run("a");
     move("a", "PENDING", "LAUNCHED", "SUBMITTED", NULL, NULL);
     wait_taken(2);
     webhook_stop(webhook); /* what was taken is on disk when it returns */
     add_run("b");
-    start_delivery(server, &webhook);
+    start_delivery(server, 1, &webhook);
     assert_null(webhook_set(webhook, &(struct webhook_settings){.url = NULL}));
     assert_null(webhook_get_stats(webhook, &stats));
     assert_false(stats.on);
     webhook_stop(webhook);
-    start_delivery(server, &webhook);
+    start_delivery(server, 1, &webhook);
     add_run("c");
     wait_taken(4);
     webhook_stop(webhook);
@@ -339,6 +352,51 @@ static void test_events_are_delivered_in_order_over_refusals_and_restarts(void *
     assert_string_equal(receiver.told.ptr, "a:PENDING a:SUBMITTED b:PENDING c:PENDING ");
     assert_int_equal(receiver.requests, 5);
     strbuf_deinit(&receiver.told);
+}
+
+/* Refuses what run "bad" tells with that status; how often it was asked when "good" came through, or when it was asked twice. */
+static void refuse_for_ever(int status, int64_t give_up_ms, bool comes_through)
+{
+    struct http_server *server;
+    struct webhook *webhook;
+    struct webhook_stats stats;
+    receiver.requests = receiver.taken = 0;
+    receiver.unwanted = "bad";
+    receiver.status = status;
+    receiver.told = STRBUF_HEAP;
+    assert_null(http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = receive}, &server));
+    start_delivery(server, give_up_ms, &webhook);
+    add_run("bad");
+    add_run("good");
+    if (comes_through)
+        wait_taken(1);
+    else
+        wait_requests(2);
+    assert_null(webhook_get_stats(webhook, &stats));
+    assert_int_equal(stats.set_aside, comes_through ? 1 : 0);
+    webhook_stop(webhook);
+    http_server_stop(server, 1000);
+    assert_int_equal(receiver.taken, comes_through ? 1 : 0);
+    if (comes_through)
+        assert_string_equal(receiver.told.ptr, "good:PENDING ");
+    strbuf_deinit(&receiver.told);
+    receiver.unwanted = NULL;
+}
+
+static void test_an_event_that_is_refused_for_too_long_is_set_aside(void **state)
+{
+    refuse_for_ever(400, 1, true);
+    assert_int_equal(json_count(json_get(read_page(SLICE_NONE, 10), S("events"))), 2); /* it is on record all the same */
+}
+
+static void test_without_a_limit_a_refused_event_holds_up_those_behind_it(void **state)
+{
+    refuse_for_ever(400, 0, false);
+}
+
+static void test_trouble_of_the_receiver_itself_sets_no_event_aside(void **state)
+{
+    refuse_for_ever(429, 1, false);
 }
 
 int main(void)
@@ -355,6 +413,9 @@ int main(void)
         cmocka_unit_test(test_pauses_double_up_to_five_minutes),
         cmocka_unit_test(test_a_failure_is_due_again_after_its_pause),
         cmocka_unit_test_setup_teardown(test_events_are_delivered_in_order_over_refusals_and_restarts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_event_that_is_refused_for_too_long_is_set_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_a_limit_a_refused_event_holds_up_those_behind_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trouble_of_the_receiver_itself_sets_no_event_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_signatures_are_over_time_and_body, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,10 +19,12 @@
 #define STOP_GRACE_MS 3000
 
 /* Where to, as one set it; heap. */
-struct receiver {
+struct webhook_receiver {
     char *url;
     struct slice secret;
     struct http_client *client;
+    int64_t cursor; /* where delivery begins if it is the first one */
+    int64_t give_up_ms;
 };
 
 struct webhook {
@@ -35,16 +37,18 @@ struct webhook {
     bool has_ended;
     bool stopping;
     bool fresh; /* next is to be taken */
-    struct receiver *next;
+    struct webhook_receiver *next;
     bool on;
     int64_t cursor; /* what was delivered; -1: nothing was ever set */
-    _Atomic uint64_t delivered, failures;
+    _Atomic uint64_t delivered, failures, set_aside;
     /* the thread's own */
-    struct receiver *now; /* NULL: off */
+    struct webhook_receiver *now; /* NULL: off */
     struct backoff backoff;
+    int64_t refused; /* the event that the receiver refused last */
+    int64_t refused_since_ms;
 };
 
-static void receiver_free(struct receiver *receiver)
+void webhook_receiver_free(struct webhook_receiver *receiver)
 {
     if (!receiver)
         return;
@@ -55,16 +59,17 @@ static void receiver_free(struct receiver *receiver)
     free(receiver);
 }
 
-static struct err *receiver_new(const struct webhook_settings *settings, struct receiver **ret_receiver)
+static struct err *receiver_new(const struct webhook_settings *settings, struct webhook_receiver **ret_receiver)
 {
     struct http_client *client;
     TRY(http_client_new(&(struct http_client_options){.ca_path = settings->ca_path}, &client));
-    struct receiver *receiver = xcalloc(1, sizeof(*receiver));
+    struct webhook_receiver *receiver = xcalloc(1, sizeof(*receiver));
     char *secret = xmalloc(settings->secret.len + 1);
     memcpy(secret, settings->secret.ptr ? settings->secret.ptr : "", settings->secret.len);
     receiver->secret = slice_of(secret, settings->secret.len);
     receiver->url = xstrdup(settings->url);
     receiver->client = client;
+    receiver->give_up_ms = settings->give_up_ms;
     *ret_receiver = receiver;
     return NULL;
 }
@@ -80,7 +85,8 @@ struct slice webhook_signature(struct arena *arena, struct slice secret, int64_t
 
 /* ---- the thread ---- */
 
-static struct err *post(struct webhook *webhook, struct arena *arena, const struct event_row *row)
+/* *ret_status: of the answer; 0: there was none. */
+static struct err *post(struct webhook *webhook, struct arena *arena, const struct event_row *row, int *ret_status)
 {
     struct slice body = json_to_slice(arena, event_envelope(arena, &webhook->source, row));
     int64_t timestamp_s = instant_now().ms / 1000;
@@ -93,6 +99,7 @@ static struct err *post(struct webhook *webhook, struct arena *arena, const stru
         {.name = S("X-Ember-Signature"), .value = webhook_signature(arena, webhook->now->secret, timestamp_s, body)},
     };
     struct http_response response;
+    *ret_status = 0;
     TRY(http_client_call(webhook->now->client, arena,
                          &(struct http_call){.method = S("POST"),
                                              .url = slice_from_cstr(webhook->now->url),
@@ -103,6 +110,7 @@ static struct err *post(struct webhook *webhook, struct arena *arena, const stru
                                              .max_body_bytes = MAX_ANSWER_BYTES,
                                              .stop = &webhook->interrupt},
                          &response));
+    *ret_status = response.status;
     return response.status / 100 == 2 ? NULL : err_new(ERR_UNAVAILABLE, "the receiver answered with status %d", response.status);
 }
 
@@ -118,11 +126,9 @@ static void note_failure(struct webhook *webhook, struct err *e)
     backoff_fail(&webhook->backoff, monotonic_ms(), random);
 }
 
-static void note_delivery(struct webhook *webhook, int64_t sequence)
+/* The next one's turn. */
+static void go_on_behind(struct webhook *webhook, int64_t sequence)
 {
-    atomic_fetch_add(&webhook->delivered, 1);
-    if (webhook->backoff.failures)
-        log_event(WEBHOOK_RECOVERED, LOG_INT("attempts", webhook->backoff.failures + 1));
     webhook->backoff = (struct backoff){0};
     mutex_lock(&webhook->lock);
     webhook->cursor = sequence;
@@ -132,6 +138,43 @@ static void note_delivery(struct webhook *webhook, int64_t sequence)
     if (e)
         log_event(WEBHOOK_TROUBLE, LOG_ERR(e));
     err_free(e);
+}
+
+static void note_delivery(struct webhook *webhook, int64_t sequence)
+{
+    atomic_fetch_add(&webhook->delivered, 1);
+    if (webhook->backoff.failures)
+        log_event(WEBHOOK_RECOVERED, LOG_INT("attempts", webhook->backoff.failures + 1));
+    go_on_behind(webhook, sequence);
+}
+
+/* Does the answer speak of this event, rather than of an outage? */
+static bool is_refusal(int status)
+{
+    return status && status / 100 != 5 && status != 408 && status != 425 && status != 429;
+}
+
+/* True: this event was refused long enough. */
+static bool gives_up(struct webhook *webhook, const struct event_row *row, int status)
+{
+    int64_t now_ms = monotonic_ms();
+    if (!is_refusal(status) || !webhook->now->give_up_ms)
+        return false;
+    if (webhook->refused != row->sequence) {
+        webhook->refused = row->sequence;
+        webhook->refused_since_ms = now_ms;
+        return false;
+    }
+    return now_ms - webhook->refused_since_ms >= webhook->now->give_up_ms;
+}
+
+static void set_aside(struct webhook *webhook, struct arena *arena, const struct event_row *row, int status)
+{
+    atomic_fetch_add(&webhook->set_aside, 1);
+    log_event(WEBHOOK_SET_ASIDE, LOG_SLICE("eventId", event_id(arena, &webhook->source, row->sequence)),
+              LOG_SLICE("cursor", event_cursor(arena, &webhook->source, row->sequence)), LOG_INT("status", status),
+              LOG_INT("attempts", webhook->backoff.failures + 1));
+    go_on_behind(webhook, row->sequence);
 }
 
 static bool is_disturbed(struct webhook *webhook)
@@ -155,8 +198,16 @@ static struct err *deliver(struct webhook *webhook, struct arena *arena, int64_t
     if (!count)
         webhook->backoff = (struct backoff){0};
     for (size_t i = 0; i < count && !is_disturbed(webhook); i++) {
-        TRY(post(webhook, arena, &rows[i]));
-        note_delivery(webhook, rows[i].sequence);
+        int status;
+        struct err *e = post(webhook, arena, &rows[i], &status);
+        if (!e) {
+            note_delivery(webhook, rows[i].sequence);
+        } else if (gives_up(webhook, &rows[i], status)) {
+            err_free(e);
+            set_aside(webhook, arena, &rows[i], status);
+        } else {
+            return e;
+        }
     }
     return NULL;
 }
@@ -164,7 +215,7 @@ static struct err *deliver(struct webhook *webhook, struct arena *arena, int64_t
 /* False: it is over. */
 static bool take_settings(struct webhook *webhook)
 {
-    struct receiver *old = NULL;
+    struct webhook_receiver *old = NULL;
     mutex_lock(&webhook->lock);
     if (webhook->fresh) {
         old = webhook->now;
@@ -175,7 +226,7 @@ static bool take_settings(struct webhook *webhook)
     }
     bool over = webhook->stopping;
     mutex_unlock(&webhook->lock);
-    receiver_free(old);
+    webhook_receiver_free(old);
     return !over;
 }
 
@@ -229,29 +280,47 @@ struct err *webhook_start(const struct webhook_options *options, struct webhook 
     return NULL;
 }
 
-struct err *webhook_set(struct webhook *webhook, const struct webhook_settings *settings)
+struct err *webhook_prepare(struct webhook *webhook, const struct webhook_settings *settings, struct webhook_receiver **ret_receiver)
 {
-    struct receiver *receiver = NULL;
-    int64_t cursor = -1;
+    struct webhook_receiver *receiver = NULL;
     if (settings->url) {
-        TRY(store_delivery_begin(webhook->store, DELIVERY_NAME, &cursor));
         TRY(receiver_new(settings, &receiver));
+        struct err *e = store_delivery_begin(webhook->store, DELIVERY_NAME, &receiver->cursor);
+        if (e) {
+            webhook_receiver_free(receiver);
+            return e;
+        }
     }
+    *ret_receiver = receiver;
+    return NULL;
+}
+
+void webhook_use(struct webhook *webhook, struct webhook_receiver *receiver)
+{
     mutex_lock(&webhook->lock);
-    struct receiver *unused = webhook->next;
+    struct webhook_receiver *unused = webhook->next;
     webhook->next = receiver;
     webhook->fresh = true;
     webhook->on = receiver != NULL;
-    webhook->cursor = cursor > webhook->cursor ? cursor : webhook->cursor;
+    if (receiver && receiver->cursor > webhook->cursor)
+        webhook->cursor = receiver->cursor;
     mutex_unlock(&webhook->lock);
-    receiver_free(unused);
+    webhook_receiver_free(unused);
     store_events_poke(webhook->store);
+}
+
+struct err *webhook_set(struct webhook *webhook, const struct webhook_settings *settings)
+{
+    struct webhook_receiver *receiver;
+    TRY(webhook_prepare(webhook, settings, &receiver));
+    webhook_use(webhook, receiver);
     return NULL;
 }
 
 struct err *webhook_get_stats(struct webhook *webhook, struct webhook_stats *ret_stats)
 {
-    struct webhook_stats stats = {.delivered = atomic_load(&webhook->delivered), .failures = atomic_load(&webhook->failures)};
+    struct webhook_stats stats = {.delivered = atomic_load(&webhook->delivered), .failures = atomic_load(&webhook->failures),
+                                  .set_aside = atomic_load(&webhook->set_aside)};
     struct instant oldest = {0};
     mutex_lock(&webhook->lock);
     stats.on = webhook->on;
@@ -282,8 +351,8 @@ void webhook_stop(struct webhook *webhook)
     mutex_unlock(&webhook->lock);
     __atomic_store_n(&webhook->interrupt, true, __ATOMIC_RELAXED);
     pthread_join(webhook->thread, NULL);
-    receiver_free(webhook->now);
-    receiver_free(webhook->next);
+    webhook_receiver_free(webhook->now);
+    webhook_receiver_free(webhook->next);
     condition_deinit(&webhook->ended);
     mutex_deinit(&webhook->lock);
     free(webhook);

@@ -1,6 +1,8 @@
 /* webhook: POSTs each event's envelope to one receiver: at least once, in the order in which things happened, one at a time; what was
- * taken (any 2xx) is on disk before the next is sent. Whatever else happens is tried again with growing pauses, for ever; meanwhile the
- * events stay where they are, in the store. A thread of its own; nobody waits for it. The functions here: any thread, but start and stop. */
+ * taken (any 2xx) is on disk before the next is sent. Whatever else happens is tried again with growing pauses; meanwhile the events stay
+ * where they are, in the store. Who is away, or is in trouble of his own (5xx, 408, 425, 429), is waited for as long as it takes; an event
+ * that he refuses (any other status) for give_up_ms is set aside, so that those behind it come through: told, counted, and on record as
+ * all are. A thread of its own; nobody waits for it. The functions here: any thread, but start and stop. */
 #pragma once
 #include "events/envelope.h"
 
@@ -18,14 +20,21 @@ struct webhook_settings {
     const char *url;     /* NULL: nothing is delivered */
     struct slice secret; /* what bodies are signed with */
     const char *ca_path; /* whom to trust instead of the system's; NULL: the system's */
+    int64_t give_up_ms;  /* 0: never */
 };
-/* From now on; copied. What waits is tried at once. When one is set for the first time, delivery begins with what happens from then on;
- * later, with what was not delivered yet. */
+/* A receiver to be, of copied settings; *ret_receiver NULL: none. Nothing is sent there yet, but when it is the first one ever, delivery
+ * will begin with what happens from now on. */
+struct webhook_receiver;
+struct err *webhook_prepare(struct webhook *webhook, const struct webhook_settings *settings, struct webhook_receiver **ret_receiver) NODISCARD;
+void webhook_receiver_free(struct webhook_receiver *receiver); /* unused; NULL is fine */
+/* From now on to receiver, which is the webhook's then; NULL: to nobody. What waits is tried at once. */
+void webhook_use(struct webhook *webhook, struct webhook_receiver *receiver);
+/* Both. */
 struct err *webhook_set(struct webhook *webhook, const struct webhook_settings *settings) NODISCARD;
 
 struct webhook_stats {
     bool on;
-    uint64_t delivered, failures; /* since the start */
+    uint64_t delivered, failures, set_aside; /* since the start */
     int64_t waiting;              /* events not yet delivered */
     int64_t oldest_ms;            /* how long the first of them has waited */
 };

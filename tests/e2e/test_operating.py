@@ -384,6 +384,27 @@ def test_a_bad_file_changes_nothing(daemon):
     access_line(daemon, plain(daemon, "GET", "/healthz")[1]["x-amzn-requestid"])
 
 
+@started_with(conf="log-level = info\n")
+def test_a_reload_that_fails_late_changes_nothing(daemon):
+    """The access log is a folder, which only opening it shows: by then everything else was found good."""
+    token = daemon.folder / "token"
+    token.write_text("a token of the tests\n")
+    token.chmod(0o600)
+    (daemon.folder / "logs").mkdir()
+    conf = "metrics-token-file = %s\nlog-level = debug\nwrite-limit = 1\n" % token
+    write_conf(daemon, conf + "access-log = %s\n" % (daemon.folder / "logs"))
+    problems = reload(daemon, "CONFIG_REFUSED")
+    assert len(problems) == 1 and "access log" in problems[0]["problem"], problems
+    assert plain(daemon, "GET", "/metrics")[0] == 200 # with a token nobody would get in without
+    signed(daemon, "GET", "/virtualclusters", "emr-containers")
+    assert not events(daemon, "CONFIG_CHANGED") and not events(daemon, "CONFIG_RELOADED") and not events(daemon, "REQUEST_DONE")
+    access_line(daemon, plain(daemon, "GET", "/healthz")[1]["x-amzn-requestid"])
+    write_conf(daemon, conf)
+    reload(daemon)
+    assert plain(daemon, "GET", "/metrics")[0] in (401, 403)
+    assert plain(daemon, "GET", "/metrics", {"Authorization": "Bearer a token of the tests"})[0] == 200
+
+
 def test_systemd_is_told(monkeypatch):
     with tempfile.TemporaryDirectory(prefix="ember-e2e-") as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(folder + "/notify")
