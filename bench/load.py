@@ -6,8 +6,8 @@ from common import ROOT, cpu_s, spread, threads_s, wait_for
 NO_LIMITS = ("--rate-limit", "off") # of emberd: what is measured is what a request costs
 MOTO = ROOT / ".deps/venv-bench/bin/moto_server"
 
-# The threads of emberd that answer requests, and the writers of its databases; ember.db's writes for the engine as well.
-ANSWERING = ("http", "db ember.db", "db index.db")
+# The threads of emberd that answer requests, those that write its databases, and their logs back; of ember.db for the engine as well.
+ANSWERING = ("http", "db ember.db", "db index.db", "wal ember.db", "wal index.db")
 
 LUA = """
 local data, size, count, at

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -317,6 +318,81 @@ static void test_writers_are_grouped_and_a_failed_one_takes_nobody_with_it(void 
     assert_null(tree_remove(dir));
 }
 
+static struct err *note_thread(struct db_tx *tx, void *arg)
+{
+    (void)tx;
+    *(pthread_t *)arg = pthread_self();
+    return NULL;
+}
+
+static void test_who_writes_alone_runs_its_closure_itself(void **state)
+{
+    char dir[] = "/tmp/ember-db-test.XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct db *db;
+    assert_null(db_open(slice_fmt(arena, "%s/x.db", dir).ptr, NULL, 0, &db));
+    pthread_t thread = 0;
+    assert_null(db_write(db, note_thread, &thread));
+    assert_true(pthread_equal(thread, pthread_self()));
+    db_close(db);
+    assert_null(tree_remove(dir));
+}
+
+#define BIG_ROWS 100
+
+static struct err *insert_big(struct db_tx *tx, void *arg)
+{
+    char page[4000];
+    memset(page, 'x', sizeof(page));
+    for (int64_t i = 0; i < BIG_ROWS; i++) {
+        struct db_stmt *stmt;
+        TRY(db_prepare(tx, "INSERT INTO t(k, v) VALUES(?, ?)", &stmt));
+        db_bind_i64(stmt, 1, *(int64_t *)arg * BIG_ROWS + i);
+        db_bind_text(stmt, 2, slice_of(page, sizeof(page)));
+        TRY(db_run(stmt));
+    }
+    return NULL;
+}
+
+static void *insert_much(void *arg)
+{
+    struct counter *c = arg;
+    for (int64_t i = 0; i < 50; i++) {
+        int64_t key = c->total + i;
+        assert_null(db_write(c->db, insert_big, &key));
+    }
+    return NULL;
+}
+
+static void test_the_log_is_written_back_while_writers_go_on(void **state)
+{
+    char dir[] = "/tmp/ember-db-test.XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct slice path = slice_fmt(arena, "%s/x.db", dir);
+    static const char *const SCHEMA[] = {"CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT"};
+    struct db *db;
+    assert_null(db_open(path.ptr, SCHEMA, 1, &db));
+    pthread_t threads[3];
+    struct counter counters[3];
+    for (int i = 0; i < 3; i++) {
+        counters[i] = (struct counter){.db = db, .total = i * 1000};
+        pthread_create(&threads[i], NULL, insert_much, &counters[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    struct stat log;
+    assert_int_equal(stat(slice_fmt(arena, "%s-wal", path.ptr).ptr, &log), 0);
+    assert_true(log.st_size < 3 * 50 * BIG_ROWS * 4096 / 2); /* much less than was written */
+    db_close(db);
+    struct counter c = {0};
+    assert_null(db_open(path.ptr, SCHEMA, 1, &db));
+    assert_null(db_read(db, count_all, &c));
+    assert_int_equal(c.total, 3 * 50 * BIG_ROWS);
+    db_close(db);
+    assert_null(db_quick_check(path.ptr));
+    assert_null(tree_remove(dir));
+}
+
 static void test_an_atomic_file_write_replaces_and_leaves_nothing_beside(void **state)
 {
     char dir[] = "/tmp/ember-fd-test.XXXXXX";
@@ -369,6 +445,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gzip_comes_back_whole_and_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors_keep_kind_and_code_while_context_is_added, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writers_are_grouped_and_a_failed_one_takes_nobody_with_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_writes_alone_runs_its_closure_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_log_is_written_back_while_writers_go_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_atomic_file_write_replaces_and_leaves_nothing_beside, setup, teardown),
         cmocka_unit_test(test_a_program_that_does_not_detach_in_time_is_killed),
     };

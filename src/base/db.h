@@ -1,5 +1,6 @@
-/* db: SQLite behind one door. A database has one writer thread, which commits closures in groups (one fsync for all that
- * wait), and read connections, one per reading thread at a time. WAL, synchronous=FULL, foreign keys on, STRICT tables by
+/* db: SQLite behind one door. Who writes alone does so in its own thread; when others come meanwhile, a writer thread commits their
+ * closures in groups (one fsync for all that wait). Another thread writes the log back beside them. There are read connections, one per
+ * reading thread at a time. WAL, synchronous=FULL, foreign keys on, STRICT tables by
  * convention. When db_write returns NULL the change is on disk. After a failed fsync nothing is written any more.
  *
  * A transaction never spans a network call. Statements are cached per connection by the address of their SQL literal. */
@@ -17,8 +18,8 @@ struct err *db_open(const char *path, const char *const *migrations, size_t migr
 void db_close(struct db *db); /* waits for queued writes, checkpoints; NULL is fine */
 
 typedef struct err *(*db_fn)(struct db_tx *tx, void *arg);
-/* Runs fn in the writer thread inside a savepoint: an error rolls back this closure only. fn may run again after a busy
- * group, so it must not change anything but the database and what arg's ret_ fields point to. */
+/* Runs fn in this thread or the writer's inside a transaction or savepoint: an error rolls back this closure only. fn may run again after
+ * a busy group, so it must not change anything but the database and what arg's ret_ fields point to. */
 struct err *db_write(struct db *db, db_fn fn, void *arg) NODISCARD;
 /* Runs fn in this thread on a read connection, in one snapshot. */
 struct err *db_read(struct db *db, db_fn fn, void *arg) NODISCARD;
