@@ -325,12 +325,18 @@ static void test_a_log_says_whose_it_is(void **state)
     static const struct {
         const char *name, *pod; /* NULL: nobody's */
         bool driver, err;
-        int executor;
+        int executor, rotated;
     } rows[] = {
         {"spark-r1-driver/stdout", "driver", true, false, 0},
         {"spark-r1-driver-2/stderr.gz", "driver-2", true, true, 0},
         {"spark-r1-exec-1/stdout.gz", "exec-1", false, false, 1},
         {"a-exec-2-exec-12/stderr", "exec-12", false, true, 12},
+        {"spark-r1-driver/stdout_20261122_12.gz", "driver", true, false, 0, 12},
+        {"a-exec-3/stderr_20261122_1.gz", "exec-3", false, true, 3, 1},
+        {"spark-r1-driver/stdout_20261122.gz", NULL, false, false, 0},
+        {"spark-r1-driver/stdout_20261122_x.gz", NULL, false, false, 0},
+        {"spark-r1-driver/stdout_20261122_0.gz", NULL, false, false, 0},
+        {"spark-r1-driver/other_20261122_1.gz", NULL, false, false, 0},
         {"spark-r1-exec-/stdout", NULL, false, false, 0},
         {"spark-r1-exec-0/stdout", NULL, false, false, 0},
         {"1/stdout", NULL, false, false, 0},
@@ -348,7 +354,7 @@ static void test_a_log_says_whose_it_is(void **state)
         if (!known)
             continue;
         expect_text(place.pod, rows[i].pod);
-        assert_true(place.driver == rows[i].driver && place.err == rows[i].err && place.executor == rows[i].executor);
+        assert_true(place.driver == rows[i].driver && place.err == rows[i].err && place.executor == rows[i].executor && place.rotated == rows[i].rotated);
     }
 }
 

@@ -8,11 +8,17 @@
 
 struct log_cursor {
     struct log_place place;
-    struct slice name;   /* stream or key, whole */
+    struct slice name;   /* stream or key, whole; of a rotated log the current object's */
+    int64_t rotated;     /* S3: so many of its objects were read to their ends */
     struct strbuf token; /* CloudWatch: of the next page; S3: the ETag that was read */
     size_t offset;       /* S3: bytes of the log that were read */
     struct strbuf line;  /* S3: a line that has no end yet */
     struct log_cursor *next;
+};
+
+struct log_object {
+    struct slice key;
+    struct log_object *next;
 };
 
 struct log_reader {
@@ -20,12 +26,14 @@ struct log_reader {
     struct progress *progress;
     struct log_choice choice;
     struct arena *arena; /* as long as the reader */
-    struct arena *poll;  /* as long as one poll */
+    struct arena *poll;  /* as long as one poll of one log */
+    struct arena *list;  /* as long as one poll */
     struct slice run_id;
     bool from_s3;
     struct slice place; /* log group or bucket */
     struct slice base;  /* what all names begin with, up to and with "containers/spark-RUN/" */
     struct log_cursor *cursors;
+    struct log_object *rotated; /* S3: keys of objects that are full; as long as one poll's list */
     struct screen screen;
     bool printed;
 };
@@ -37,9 +45,14 @@ bool log_place_parse(struct slice name, struct slice job_run_id, struct log_plac
     struct slice pod, stream, gz = S(".gz"), exec = S("-exec-"), driver = S("-driver"), spark = S("spark-");
     if (!slice_split(name, '/', &pod, &stream))
         return false;
-    if (slice_ends_with(stream, gz))
+    bool zipped = slice_ends_with(stream, gz);
+    if (zipped)
         stream.len -= gz.len;
-    struct log_place place = {.err = slice_eq(stream, S("stderr"))};
+    struct log_place place = {0};
+    struct slice date, index, whole = stream;
+    if (zipped && slice_split(whole, '_', &stream, &date) && (!slice_split(date, '_', &date, &index) || date.len != 8 || !slice_to_i64(index, 1, INT64_MAX, &place.rotated)))
+        return false;
+    place.err = slice_eq(stream, S("stderr"));
     if (!place.err && !slice_eq(stream, S("stdout")))
         return false;
     struct slice rest = slice_from(pod, spark.len);
@@ -74,6 +87,12 @@ static void add_cursor(struct log_reader *reader, struct slice name)
     if (!log_place_parse(slice_from(name, reader->base.len), reader->run_id, &place) ||
         !is_chosen(&reader->choice, &place))
         return;
+    if (place.rotated) {
+        struct log_object *object = ARENA_NEW(reader->list, struct log_object);
+        *object = (struct log_object){.key = slice_dup(reader->list, name), .next = reader->rotated};
+        reader->rotated = object;
+        return;
+    }
     struct log_cursor **link = &reader->cursors;
     for (struct log_cursor *c = reader->cursors; c; c = c->next)
         if (slice_eq(c->name, name))
@@ -223,10 +242,43 @@ static struct err *print_lines(struct log_reader *reader, struct log_cursor *cur
     return NULL;
 }
 
+static struct err *print_object(struct log_reader *reader, struct log_cursor *cursor, struct slice key, struct slice body)
+{
+    struct slice text;
+    struct err *e = gzip_decode(reader->poll, body, LOG_MAX_BYTES, &text);
+    if (e)
+        return err_wrap(e, "s3://%.*s/%.*s", SLICE_ARG(reader->place), SLICE_ARG(key));
+    TRY(print_lines(reader, cursor, slice_from(text, cursor->offset)));
+    cursor->offset = text.len > cursor->offset ? text.len : cursor->offset;
+    return NULL;
+}
+
+/* The objects of a rotated log up to that index: what was the current one is now one of them. */
+static struct err *read_rotated(struct log_reader *reader, struct log_cursor *cursor, int64_t upto)
+{
+    while (cursor->rotated < upto) {
+        struct slice stem = slice_sub(cursor->name, 0, cursor->name.len - sizeof(".gz") + 1), key = SLICE_NONE;
+        struct slice wanted = slice_fmt(reader->poll, "_%lld.gz", (long long)cursor->rotated + 1);
+        for (struct log_object *o = reader->rotated; o && !key.ptr; o = o->next)
+            if (slice_starts_with(o->key, stem) && slice_ends_with(o->key, wanted))
+                key = o->key;
+        if (!key.ptr) /* put after the list was made: at the next poll */
+            return NULL;
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct http_response response;
+        TRY(client_s3(reader->client, arena, &(struct s3_call){.method = S("GET"), .bucket = reader->place, .key = key}, &response));
+        TRY(print_object(reader, cursor, key, response.body));
+        cursor->rotated++;
+        cursor->offset = 0;
+    }
+    return NULL;
+}
+
 static struct err *read_object(struct log_reader *reader, struct log_cursor *cursor)
 {
     struct http_response response;
-    struct slice etag = slice_dup(reader->poll, strbuf_slice(&cursor->token)), text;
+    struct slice etag = slice_dup(reader->poll, strbuf_slice(&cursor->token));
+    int64_t rotated = 0;
     struct err *e = client_s3(
         reader->client, reader->poll,
         &(struct s3_call){.method = S("GET"), .bucket = reader->place, .key = cursor->name, .etag = etag}, &response);
@@ -237,11 +289,13 @@ static struct err *read_object(struct log_reader *reader, struct log_cursor *cur
     TRY(e);
     if (response.status == 304)
         return NULL;
-    e = gzip_decode(reader->poll, response.body, LOG_MAX_BYTES, &text);
-    if (e)
-        return err_wrap(e, "s3://%.*s/%.*s", SLICE_ARG(reader->place), SLICE_ARG(cursor->name));
-    TRY(print_lines(reader, cursor, slice_from(text, cursor->offset)));
-    cursor->offset = text.len > cursor->offset ? text.len : cursor->offset;
+    struct slice before = http_header_get(response.headers, S("x-amz-meta-rotated"));
+    if (before.len && !slice_to_i64(before, 0, INT64_MAX, &rotated))
+        rotated = 0;
+    TRY(read_rotated(reader, cursor, rotated));
+    if (cursor->rotated != rotated)
+        return NULL;
+    TRY(print_object(reader, cursor, cursor->name, response.body));
     strbuf_truncate(&cursor->token, 0);
     strbuf_append(&cursor->token, http_header_get(response.headers, S("ETag")));
     return NULL;
@@ -281,6 +335,7 @@ struct err *log_reader_open(struct client *client, const struct json *run, const
                                   .choice = *choice,
                                   .arena = arena_new(),
                                   .poll = arena_new(),
+                                  .list = arena_new(),
                                   .from_s3 = !group.len,
                                   .screen = screen_of(1)};
     reader->run_id = slice_dup(reader->arena, id);
@@ -300,6 +355,8 @@ struct err *log_reader_open(struct client *client, const struct json *run, const
 struct err *log_reader_poll(struct log_reader *reader)
 {
     arena_reset(reader->poll);
+    arena_reset(reader->list);
+    reader->rotated = NULL;
     TRY(reader->from_s3 ? find_objects(reader) : find_streams(reader));
     for (struct log_cursor *cursor = reader->cursors; cursor; cursor = cursor->next) {
         arena_reset(reader->poll);
@@ -337,5 +394,6 @@ void log_reader_free(struct log_reader *reader)
     }
     arena_free(reader->arena);
     arena_free(reader->poll);
+    arena_free(reader->list);
     free(reader);
 }

@@ -48,6 +48,24 @@ static void test_every_pair_of_state_and_event_is_an_edge_or_refused(void **stat
     }
 }
 
+static void test_sizes_of_rotation_are_2KB_to_2GB_without_decimals(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes; /* 0: refused */
+    } cases[] = {
+        {"2KB", 2048}, {"2K", 2048}, {"2Kb", 2048}, {"10MB", 10 << 20}, {"1500MB", 1500LL << 20}, {"2GB", 2LL << 30}, {"2048M", 2LL << 30},
+        {"0002KB", 2048}, {"1KB", 0}, {"0G", 0}, {"3GB", 0}, {"2049MB", 0}, {"2097153K", 0}, {"1.5GB", 0}, {"10", 0}, {"KB", 0}, {"", 0},
+        {"B", 0}, {"-2KB", 0}, {"10TB", 0}, {"9999999999G", 0}, {"2kB", 0}, {"10 MB", 0}, {"2KBB", 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int64_t bytes = 0;
+        bool ok = job_run_parse_rotation_size(slice_from_cstr(cases[i].text), &bytes);
+        if (ok != (cases[i].bytes > 0) || bytes != cases[i].bytes)
+            fail_msg("%s: %d, %lld", cases[i].text, ok, (long long)bytes);
+    }
+}
+
 static void test_ids_sort_by_time_and_decode_to_it(void **state)
 {
     /* emr-on-eks.md section 1: 00000002vhi7od3su5d was made at 2022-01-07T01:53:57.822Z */
@@ -312,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_pair_of_state_and_event_is_an_edge_or_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sizes_of_rotation_are_2KB_to_2GB_without_decimals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ids_sort_by_time_and_decode_to_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_decisions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_how_a_driver_ended, setup, teardown),

@@ -33,6 +33,22 @@ struct slice virtual_cluster_id_new(struct arena *arena)
     return random_text(arena, 25, S("0123456789abcdefghijklmnopqrstuvwxyz"));
 }
 
+bool job_run_parse_rotation_size(struct slice text, int64_t *ret_bytes)
+{
+    static const int64_t least = (int64_t)2 << 10, most = (int64_t)2 << 30;
+    int64_t value;
+    if (text.len && (text.ptr[text.len - 1] | 0x20) == 'b')
+        text.len--;
+    if (text.len < 2)
+        return false;
+    char unit = text.ptr[text.len - 1];
+    int shift = unit == 'K' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0;
+    if (!shift || !slice_to_i64(slice_sub(text, 0, text.len - 1), 0, most >> shift, &value) || value << shift < least)
+        return false;
+    *ret_bytes = value << shift;
+    return true;
+}
+
 struct err *job_run_cancel(struct store *store, struct slice id, struct slice who, struct instant now)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/encode.h"
 #include "base/digest.h"
+#include "jobs/job_run.h"
 #include "jobs/outcome.h"
 #include "jobs/refusal.h"
 #include "jobs/run_file.h"
@@ -42,6 +43,18 @@ static struct err *ensure_key(const struct launch_context *context, struct arena
                                    slice_fmt(arena, "AROA%s:%.*s", unique, SLICE_ARG(run->id)), ret_key);
 }
 
+/* "DISABLED": EMR would leave its logging container out of those pods, so that nothing of theirs is shipped. */
+static bool logging_is_disabled(const struct json *overrides, const char *classification, const char *property)
+{
+    bool disabled = false;
+    JSON_FOREACH (c, json_get(overrides, S("applicationConfiguration"))) {
+        struct slice value = json_get_text(json_get(c, S("properties")), property);
+        if (slice_eq(json_get_text(c, "classification"), slice_from_cstr(classification)) && value.ptr)
+            disabled = slice_eq_nocase(slice_trim(value), S("DISABLED"));
+    }
+    return disabled;
+}
+
 struct err *launch_describe_logs(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct logship_run *ret_run)
 {
     struct json *overrides;
@@ -50,6 +63,10 @@ struct err *launch_describe_logs(const struct launch_context *context, struct ar
     TRY(ensure_key(context, arena, run, &key));
     const struct json *monitoring = json_get(overrides, S("monitoringConfiguration"));
     const struct json *cloudwatch = json_get(monitoring, S("cloudWatchMonitoringConfiguration"));
+    const struct json *rotation = json_get(monitoring, S("containerLogRotationConfiguration"));
+    int64_t rotation_bytes = 0;
+    if (rotation)
+        (void)job_run_parse_rotation_size(json_get_text(rotation, "rotationSize"), &rotation_bytes); /* StartJobRun checks it */
     *ret_run = (struct logship_run){
         .job_run_id = run->id,
         .virtual_cluster_id = run->virtual_cluster_id,
@@ -61,6 +78,10 @@ struct err *launch_describe_logs(const struct launch_context *context, struct ar
         .log_uri = json_get_text(json_get(monitoring, S("s3MonitoringConfiguration")), "logUri"),
         .log_group_name = json_get_text(cloudwatch, "logGroupName"),
         .log_stream_name_prefix = json_get_text(cloudwatch, "logStreamNamePrefix"),
+        .rotation_bytes = rotation_bytes,
+        .rotation_files = json_get_i64(rotation, "maxFilesToKeep", 1),
+        .no_executor_logs = logging_is_disabled(overrides, "emr-containers-defaults", "executor.logging"),
+        .no_control_logs = logging_is_disabled(overrides, "emr-job-submitter", "jobsubmitter.logging"),
     };
     return NULL;
 }

@@ -92,6 +92,13 @@ void log_stream_grow(struct log_stream *s, int64_t bytes)
         s->run->ship->spooled_bytes += bytes;
 }
 
+void log_stream_free_space(struct log_stream *s, int64_t bytes)
+{
+    s->run->spooled_bytes -= bytes;
+    if (s->run->counted)
+        s->run->ship->spooled_bytes -= bytes;
+}
+
 void log_stream_unstick(struct log_stream *s)
 {
     int64_t since_ms = s->heard_ms > s->told_ended_ms ? s->heard_ms : s->told_ended_ms;
@@ -169,6 +176,11 @@ static void resume_stream(struct log_stream *s)
     if (e)
         log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", s->run->what.job_run_id), LOG_ERR(e));
     err_free(e);
+    e = s->run->what.rotation_bytes ? rotation_read(s->rotation_path.ptr, &s->rotation) : NULL;
+    if (e)
+        log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", s->run->what.job_run_id), LOG_ERR(e));
+    err_free(e);
+    log_stream_free_space(s, s->rotation.freed < s->size ? s->rotation.freed : s->size);
     if (s->progress.offset > s->size)
         s->progress = (struct spool_progress){.offset = s->size, .last_ms = s->progress.last_ms};
     s->unsure = s->progress.sending_offset > s->progress.offset;
@@ -193,6 +205,7 @@ struct log_stream *log_run_add_stream(struct log_run *run, struct slice pod, str
     };
     s->path = slice_fmt(run->arena, "%.*s/%.*s", SLICE_ARG(run->dir), SLICE_ARG(spool_file_name(run->arena, pod, container, name)));
     s->progress_path = slice_fmt(run->arena, "%.*s.progress", SLICE_ARG(s->path));
+    s->rotation_path = slice_fmt(run->arena, "%.*s.rotation", SLICE_ARG(s->path));
     resume_stream(s);
     s->next = run->streams;
     run->streams = s;
@@ -215,6 +228,10 @@ static void copy_run(struct log_run *run, const struct logship_run *what)
         .log_uri = slice_dup(a, what->log_uri),
         .log_group_name = slice_dup(a, what->log_group_name),
         .log_stream_name_prefix = slice_dup(a, what->log_stream_name_prefix),
+        .rotation_bytes = what->rotation_bytes,
+        .rotation_files = what->rotation_files,
+        .no_executor_logs = what->no_executor_logs,
+        .no_control_logs = what->no_control_logs,
     };
 }
 

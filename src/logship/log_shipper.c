@@ -1,7 +1,6 @@
 /* Shippers: from the spools to the sinks. */
 #include "base/arena.h"
 #include "base/fd.h"
-#include "base/gzip.h"
 #include "base/log.h"
 #include "logship/logship_internal.h"
 #include <errno.h>
@@ -9,6 +8,9 @@
 #include <unistd.h>
 
 #define CHUNK_BYTES ((int64_t)4 << 20) /* of a spool, in memory at a time */
+#define ROTATED_AT_ONCE 16
+#define KEPT_BYTES ((int64_t)8 << 20)      /* of a spool whose shipped part is given back: for the log's tail and for what a crash may make us ask */
+#define FREE_STEP_BYTES ((int64_t)4 << 20)
 #define LARGE_BYTES ((int64_t)16 << 20)
 #define BEFORE_BYTES ((int64_t)256 << 10)
 #define DEDUP_EVENTS 1000
@@ -26,26 +28,32 @@ struct job {
 
 /* ---- S3 ---- */
 
-/* Packs the spool's first size bytes piece by piece: a gzip file may have many members. */
-static struct err *pack(struct slice path, int64_t size, struct strbuf *out)
+static struct err *put_log(const struct sink_caller *caller, const struct log_stream *s, const char *suffix, struct slice rotated, struct slice packed)
 {
-    bool continues = false;
-    if (size == 0)
-        gzip_append(out, S(""));
-    for (int64_t from = 0; from < size;) {
-        _cleanup_(arena_freep) struct arena *arena = arena_new();
-        struct slice data;
-        int64_t to = size - from > CHUNK_BYTES ? from + CHUNK_BYTES : size;
-        TRY(spool_read(arena, path.ptr, from, to, &data));
-        ptrdiff_t newline = to < size ? slice_rindex(data, '\n') : -1;
-        if (newline >= 0)
-            data.len = (size_t)newline + 1; /* no time stamp is cut in two */
-        if (!data.len)
-            return err_new(ERR_INTERNAL, "%.*s is shorter than it was", SLICE_ARG(path));
-        gzip_append(out, spool_strip(arena, (struct spool_part){.data = data, .continues = continues}));
-        continues = data.ptr[data.len - 1] != '\n';
-        from += (int64_t)data.len;
+    const struct sink_object object = {
+        .key = log_stream_key(caller->arena, s, suffix), .content_type = S("application/gzip"), .body = packed, .rotated = rotated};
+    return sink_put_object(caller, s->run->what.log_uri, &object);
+}
+
+/* The objects that are full, a few at a time: others wait for a shipper too. *ret_more: there may be another. */
+static struct err *ship_rotated(const struct sink_caller *caller, struct log_stream *s, int64_t size, bool *ret_more)
+{
+    const struct logship_run *what = &s->run->what;
+    *ret_more = false;
+    for (int i = 0; i < ROTATED_AT_ONCE && s->rotation.start < size; i++) {
+        struct rotation_cut cut;
+        _cleanup_(strbuf_deinit) struct strbuf packed = STRBUF_HEAP;
+        TRY(rotation_find(s->path.ptr, s->rotation.start, size, what->rotation_bytes, s->rotation.last_ms, &cut));
+        if (!cut.full)
+            return NULL;
+        struct rotation next = {.start = cut.end, .index = s->rotation.index + 1, .last_ms = cut.last_ms, .freed = s->rotation.freed};
+        struct slice suffix = rotation_suffix(caller->arena, next.last_ms, next.index);
+        TRY(rotation_pack(s->path.ptr, s->rotation.start, next.start, &packed));
+        TRY(put_log(caller, s, suffix.ptr, SLICE_NONE, strbuf_slice(&packed)));
+        TRY(rotation_write(s->rotation_path.ptr, &next, false)); /* if a power cut takes it, the same object is put again */
+        s->rotation = next;
     }
+    *ret_more = s->rotation.start < size;
     return NULL;
 }
 
@@ -53,10 +61,45 @@ static struct err *ship_s3(const struct sink_caller *caller, struct job *job)
 {
     struct log_stream *s = job->stream;
     _cleanup_(strbuf_deinit) struct strbuf packed = STRBUF_HEAP;
-    TRY(pack(s->path, job->size, &packed));
-    TRY(sink_put_object(caller, s->run->what.log_uri, log_stream_key(caller->arena, s, ".gz"), S("application/gzip"), strbuf_slice(&packed)));
+    if (s->run->what.rotation_bytes)
+        TRY(ship_rotated(caller, s, job->size, &job->more));
+    job->acked = s->rotation.start;
+    if (job->more) /* the current object can wait until these are out of the way */
+        return NULL;
+    TRY(rotation_pack(s->path.ptr, s->rotation.start, job->size, &packed));
+    /* A reader learns from it what the current object continues: it may be older than the last one before it. */
+    struct slice rotated = s->rotation.index ? slice_fmt(caller->arena, "%lld", (long long)s->rotation.index) : SLICE_NONE;
+    TRY(put_log(caller, s, ".gz", rotated, strbuf_slice(&packed)));
     job->acked = job->size;
     return NULL;
+}
+
+/* Gives back what no sink needs any more, and rotation_files does not keep. S3's shipper only, while its lane is busy. */
+static void free_shipped(struct logship *ship, struct log_stream *s)
+{
+    const struct logship_run *what = &s->run->what;
+    int64_t to = s->rotation.start - what->rotation_files * what->rotation_bytes;
+    mutex_lock(&ship->lock);
+    if (log_run_wants(s->run, LOG_SINK_CLOUDWATCH) && s->lanes[LOG_SINK_CLOUDWATCH].acked < to)
+        to = s->lanes[LOG_SINK_CLOUDWATCH].acked;
+    mutex_unlock(&ship->lock);
+    to = (to - KEPT_BYTES) / FREE_STEP_BYTES * FREE_STEP_BYTES;
+    if (to <= s->rotation.freed)
+        return;
+    struct rotation next = s->rotation;
+    next.freed = to;
+    struct err *e = rotation_write(s->rotation_path.ptr, &next, true); /* first: nobody may ask for these bytes again */
+    if (!e)
+        e = rotation_free(s->path.ptr, to);
+    if (!e) {
+        mutex_lock(&ship->lock);
+        log_stream_free_space(s, to - s->rotation.freed);
+        mutex_unlock(&ship->lock);
+        s->rotation = next;
+    } else if (e->kind != ERR_INVALID) {
+        log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", what->job_run_id), LOG_ERR(e));
+    }
+    err_free(e);
 }
 
 /* ---- CloudWatch Logs ---- */
@@ -216,9 +259,9 @@ static void settle(struct logship *ship, const struct job *job, const struct err
     }
     lane->retry_ms = 0;
     lane->acked = job->acked;
-    int64_t every = job->sink == LOG_SINK_CLOUDWATCH ? ship->options.cloudwatch_every_ms
-                    : s->size > LARGE_BYTES          ? ship->options.s3_large_every_ms
-                                                     : ship->options.s3_every_ms;
+    int64_t current = job->sink == LOG_SINK_S3 ? s->size - s->rotation.start : 0, rotation = s->run->what.rotation_bytes;
+    bool large = current > LARGE_BYTES && !(rotation && current > rotation); /* an object that is full is put once: there is no reason to wait */
+    int64_t every = job->sink == LOG_SINK_CLOUDWATCH ? ship->options.cloudwatch_every_ms : large ? ship->options.s3_large_every_ms : ship->options.s3_every_ms;
     lane->due_ms = s->ended || job->more ? now : now + every;
 }
 
@@ -230,6 +273,8 @@ static void do_job(struct logship *ship, struct job *job)
     struct sigv4_credentials credentials = log_credentials(&run->what);
     struct sink_caller caller = {.arena = arena, .sinks = &sinks, .credentials = &credentials, .stop = &run->stop};
     struct err *e = job->sink == LOG_SINK_S3 ? ship_s3(&caller, job) : ship_cloudwatch(&caller, job);
+    if (!e && job->sink == LOG_SINK_S3 && run->what.rotation_bytes)
+        free_shipped(ship, job->stream);
     mutex_lock(&ship->lock);
     bool news = e && !job->stream->lanes[job->sink].retry_ms && !run->closed && !ship->stopping;
     mutex_unlock(&ship->lock);

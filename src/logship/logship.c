@@ -145,7 +145,7 @@ struct err *logship_check(struct logship *ship, const struct logship_run *run)
     }
     struct slice text = json_to_slice(arena, metadata);
     if (run->log_uri.len)
-        TRY(sink_put_object(&caller, run->log_uri, key, S("application/json"), text));
+        TRY(sink_put_object(&caller, run->log_uri, &(struct sink_object){.key = key, .content_type = S("application/json"), .body = text}));
     if (run->log_group_name.len) {
         struct log_line line = {.timestamp_ms = instant_now().ms, .message = text};
         TRY(sink_put_events(&caller, run->log_group_name, stream, &line, 1));
@@ -192,6 +192,8 @@ void logship_container(struct logship *ship, struct slice job_run_id, struct sli
     const struct slice names[] = {S("stdout"), S("stderr")};
     mutex_lock(&ship->lock);
     struct log_run *run = log_run_find(ship, job_run_id);
+    if (run && run->what.no_executor_logs && slice_eq(container, S(EXECUTOR_CONTAINER)))
+        run = NULL;
     for (size_t i = 0; run && i < ARRAY_SIZE(names); i++) {
         struct log_stream *s = log_run_add_stream(run, pod, container, names[i]);
         s->told = true;
@@ -223,7 +225,7 @@ void logship_control_line(struct logship *ship, struct slice job_run_id, struct 
     struct err *e = NULL;
     mutex_lock(&ship->lock);
     struct log_run *run = log_run_find(ship, job_run_id);
-    if (run) {
+    if (run && !run->what.no_control_logs) {
         struct log_stream *s = log_run_add_stream(run, pod, S(CONTROL_CONTAINER), stream);
         e = append_line(s, text);
         if (run->finished)

@@ -43,6 +43,9 @@ struct logship_run {
     struct slice log_uri;               /* s3MonitoringConfiguration.logUri, with or without final slash; absent: no S3 */
     struct slice log_group_name;        /* cloudWatchMonitoringConfiguration; absent: no CloudWatch */
     struct slice log_stream_name_prefix; /* absent: none */
+    int64_t rotation_bytes;              /* containerLogRotationConfiguration: text of one object in S3; 0: each log is one, see rotation.h */
+    int64_t rotation_files;              /* so many objects' worth stay in the spool after they were shipped */
+    bool no_executor_logs, no_control_logs; /* not shipped, and not kept */
 };
 
 /* EMR's pre-validation: writes <prefix>/<vc>/jobs/<run>/job-metadata.log to the bucket and one event to the stream of that name, making

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "logship/logship.h"
+#include "logship/rotation.h"
 #include "logship/sinks.h"
 #include "logship/spool.h"
 #include <pthread.h>
@@ -33,7 +34,7 @@ struct log_stream {
     struct log_stream *next;
     struct log_run *run;
     struct slice pod, container, name; /* never change; name: stdout or stderr */
-    struct slice path, progress_path;  /* never change */
+    struct slice path, progress_path, rotation_path; /* never change */
     int64_t size;        /* bytes spooled */
     bool told;           /* its container was told since this start: there is, or was, a log to read */
     bool told_ended;     /* the container has ended */
@@ -46,6 +47,7 @@ struct log_stream {
     /* CloudWatch's shipper only */
     struct spool_progress progress;
     bool unsure; /* progress.sending_offset: that batch may have arrived */
+    struct rotation rotation; /* S3's shipper only */
 };
 
 struct log_run {
@@ -100,6 +102,7 @@ void log_run_stop(struct log_run *run); /* calls that run end */
 /* The stream of that name, made when there is none. */
 struct log_stream *log_run_add_stream(struct log_run *run, struct slice pod, struct slice container, struct slice name);
 void log_stream_grow(struct log_stream *s, int64_t bytes); /* its spool did */
+void log_stream_free_space(struct log_stream *s, int64_t bytes); /* so much of its spool is no longer on disk */
 void log_stream_told_ended(struct log_stream *s);
 /* Ends a follow from which nothing has come for long after its container's end: its connection may hang. It is read once more. */
 void log_stream_unstick(struct log_stream *s);

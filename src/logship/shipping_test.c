@@ -45,6 +45,9 @@ struct fake {
     size_t break_after; /* the connection breaks after so many bytes, once */
     int log_reads;
     bool hangs; /* a follow never ends */
+    int64_t rotation_bytes;
+    bool s3_only;
+    bool disabled; /* the logs that can be */
     struct logship_options options; /* what differs from the usual */
     /* the sinks */
     struct stored objects[16], streams[16];
@@ -254,8 +257,12 @@ static struct logship_run run_of(const struct fake *f)
                                 .secret_access_key = S("secret"),
                                 .session_token = S("token"),
                                 .log_uri = S("s3://logs/a/b/"),
-                                .log_group_name = S("/group"),
-                                .log_stream_name_prefix = S("pre")};
+                                .log_group_name = f->s3_only ? SLICE_NONE : S("/group"),
+                                .log_stream_name_prefix = S("pre"),
+                                .rotation_bytes = f->rotation_bytes,
+                                .rotation_files = 1,
+                                .no_executor_logs = f->disabled,
+                                .no_control_logs = f->disabled};
 }
 
 static void ship_start(struct fake *f)
@@ -264,6 +271,7 @@ static void ship_start(struct fake *f)
                                                             .endpoint = slice_from_cstr(f->endpoint),
                                                             .region = S("us-east-1"),
                                                             .quiet_ms = f->options.quiet_ms,
+                                                            .s3_every_ms = f->options.s3_every_ms,
                                                             .run_max_bytes = f->options.run_max_bytes,
                                                             .total_max_bytes = f->options.total_max_bytes,
                                                             .changed = changed,
@@ -620,6 +628,132 @@ static void test_a_run_without_logs_leaves_no_directory(void **state)
     fake_end(&f);
 }
 
+static int puts_of(struct fake *f, const char *path)
+{
+    pthread_mutex_lock(&f->lock);
+    struct stored *s = find(f->objects, f->object_count, slice_from_cstr(path));
+    int puts = s ? s->puts : 0;
+    pthread_mutex_unlock(&f->lock);
+    return puts;
+}
+
+static void test_a_rotated_log_is_put_in_pieces_that_are_put_once(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    f.rotation_bytes = 12;
+    fake_say(&f, &f.out, T1 "hello\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, true, OUT_GZ, "hello\n");
+    fake_say(&f, &f.out, T1 "again\n" T2 "world\n" T3 "much too long for one of them\n" T3 "end\n");
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    const char *const want[] = {"hello\nagain\n", "world\n", "much too lon", "g for one of", " them\nend\n"};
+    char path[300];
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof(path), "/logs/a/b/" KEY "/stdout_20261121_%d.gz", i + 1);
+        expect_text(&f, true, path, want[i]);
+        assert_int_equal(puts_of(&f, path), 1);
+    }
+    expect_text(&f, true, OUT_GZ, want[4]);
+    expect_text(&f, true, ERR_GZ, "");
+    expect_text(&f, false, OUT_STREAM, "1795295400000 hello\n1795295400000 again\n1795295401500 world\n1795295402000 much too long for one of them\n1795295402000 end\n");
+    fake_end(&f);
+}
+
+static void test_after_a_restart_rotation_goes_on_where_it_was(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    f.rotation_bytes = 12;
+    fake_say(&f, &f.out, T1 "hello\n" T1 "again\n" T2 "world\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, true, OUT_GZ, "world\n");
+    logship_stop(f.ship);
+    ship_start(&f);
+    fake_say(&f, &f.out, T3 "the third\n");
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, "/logs/a/b/" KEY "/stdout_20261121_1.gz", "hello\nagain\n");
+    expect_text(&f, true, "/logs/a/b/" KEY "/stdout_20261121_2.gz", "world\n");
+    expect_text(&f, true, OUT_GZ, "the third\n");
+    assert_int_equal(puts_of(&f, "/logs/a/b/" KEY "/stdout_20261121_1.gz"), 1);
+    fake_end(&f);
+}
+
+/* 60 MB through a spool that may have 48: what was shipped is given back to the disk. */
+static void test_a_rotated_log_may_be_longer_than_the_spool_may_be(void **state)
+{
+    struct fake f;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct strbuf chunk = STRBUF_ARENA(arena);
+    struct slice trouble = S("");
+    fake_start(&f);
+    f.rotation_bytes = (int64_t)8 << 20;
+    f.s3_only = true;
+    f.options.s3_every_ms = 100;
+    f.options.run_max_bytes = (int64_t)48 << 20;
+    char line[1200], path[300];
+    memset(line, 'x', sizeof(line));
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    for (int i = 0; i < 10; i++) {
+        strbuf_truncate(&chunk, 0);
+        for (int k = 0; k < 6000; k++)
+            strbuf_append_fmt(&chunk, "2026-11-21T21:10:%02d.%09dZ %.967s\n", i, k, line);
+        fake_say(&f, &f.out, chunk.ptr);
+        snprintf(path, sizeof(path), "/logs/a/b/" KEY "/stdout_20261121_%d.gz", i * 58 / 84);
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += 30;
+        pthread_mutex_lock(&f.lock);
+        while (i * 58 / 84 && !find(f.objects, f.object_count, slice_from_cstr(path)) && pthread_cond_timedwait(&f.cond, &f.lock, &until) == 0)
+            ;
+        pthread_mutex_unlock(&f.lock);
+    }
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    assert_int_equal(logship_state(f.ship, arena, S(RUN), &trouble), LOGSHIP_WHOLE);
+    assert_int_equal(trouble.len, 0);
+    size_t total = 0;
+    for (size_t i = 0; i < f.object_count; i++) {
+        struct slice text;
+        if (slice_find(slice_from_cstr(f.objects[i].path), S("/stdout")) < 0)
+            continue;
+        assert_null(gzip_decode(arena, strbuf_slice(&f.objects[i].body), (size_t)1 << 30, &text));
+        assert_true((int64_t)text.len <= f.rotation_bytes);
+        total += text.len;
+    }
+    assert_int_equal(total, 10 * 6000 * 968);
+    fake_end(&f);
+}
+
+static void test_logs_that_are_disabled_leave_nothing(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    f.disabled = true;
+    fake_say(&f, &f.out, T1 "hello\n");
+    ship_start(&f);
+    logship_container(f.ship, S(RUN), S("pi-1-exec-1"), S("spark-kubernetes-executor"), LOGSHIP_CONTAINER_STARTED);
+    logship_control_line(f.ship, S(RUN), S("stdout"), S("submitted"));
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "hello\n");
+    for (size_t i = 0; i < f.object_count; i++)
+        assert_true(slice_find(slice_from_cstr(f.objects[i].path), S(DRIVER)) >= 0);
+    assert_int_equal(f.object_count, 2);
+    fake_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -632,6 +766,10 @@ int main(void)
         cmocka_unit_test(test_a_busy_sink_is_tried_again),
         cmocka_unit_test(test_a_follow_that_hangs_after_the_containers_end_is_read_anew),
         cmocka_unit_test(test_a_spool_has_limits_and_the_state_says_when_they_were_met),
+        cmocka_unit_test(test_a_rotated_log_is_put_in_pieces_that_are_put_once),
+        cmocka_unit_test(test_after_a_restart_rotation_goes_on_where_it_was),
+        cmocka_unit_test(test_a_rotated_log_may_be_longer_than_the_spool_may_be),
+        cmocka_unit_test(test_logs_that_are_disabled_leave_nothing),
         cmocka_unit_test(test_a_run_without_logs_leaves_no_directory),
         cmocka_unit_test(test_control_lines_have_a_place_of_their_own),
         cmocka_unit_test(test_the_check_writes_metadata_or_says_what_is_denied),

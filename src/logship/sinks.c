@@ -112,35 +112,40 @@ static struct err *refused(struct slice what, int status, struct slice code, str
 
 /* ---- S3 ---- */
 
-static struct err *s3_put(const struct sink_caller *caller, struct slice path, struct slice content_type, struct slice body, struct slice what)
+static struct err *s3_put(const struct sink_caller *caller, struct slice path, const struct sink_object *object, struct slice what)
 {
-    struct aws_header type = {.name = S("Content-Type"), .value = content_type};
+    struct aws_header headers[2];
+    size_t count = 0;
+    if (object->content_type.len)
+        headers[count++] = (struct aws_header){.name = S("Content-Type"), .value = object->content_type};
+    if (object->rotated.len)
+        headers[count++] = (struct aws_header){.name = S("x-amz-meta-rotated"), .value = object->rotated};
     struct http_response response;
     TRY(send_signed(caller,
-                    &(struct request){.service = "s3", .method = S("PUT"), .path = path, .headers = &type, .header_count = content_type.len ? 1 : 0, .body = body},
+                    &(struct request){.service = "s3", .method = S("PUT"), .path = path, .headers = headers, .header_count = count, .body = object->body},
                     &response));
     if (response.status / 100 == 2)
         return NULL;
     return refused(what, response.status, between(response.body, S("<Code>"), S("</Code>")), between(response.body, S("<Message>"), S("</Message>")));
 }
 
-struct err *sink_put_object(const struct sink_caller *caller, struct slice log_uri, struct slice key, struct slice content_type, struct slice body)
+struct err *sink_put_object(const struct sink_caller *caller, struct slice log_uri, const struct sink_object *object)
 {
     struct slice bucket, prefix;
     if (!sink_parse_log_uri(log_uri, &bucket, &prefix))
         return err_new(ERR_INVALID, "%.*s is no s3:// URI", SLICE_ARG(log_uri));
-    struct slice whole = prefix.len ? slice_fmt(caller->arena, "%.*s/%.*s", SLICE_ARG(prefix), SLICE_ARG(key)) : key;
+    struct slice whole = prefix.len ? slice_fmt(caller->arena, "%.*s/%.*s", SLICE_ARG(prefix), SLICE_ARG(object->key)) : object->key;
     struct slice path = slice_fmt(caller->arena, "/%.*s/%.*s", SLICE_ARG(bucket), SLICE_ARG(uri_encode(caller->arena, whole, URI_KEEP_SLASH)));
     struct slice what = slice_fmt(caller->arena, "s3://%.*s", SLICE_ARG(bucket));
-    struct err *e = s3_put(caller, path, content_type, body, what);
+    struct err *e = s3_put(caller, path, object, what);
     if (!e || !err_has_code(e, "NoSuchBucket"))
         return e;
     err_free(e);
-    e = s3_put(caller, slice_fmt(caller->arena, "/%.*s", SLICE_ARG(bucket)), SLICE_NONE, S(""), what);
+    e = s3_put(caller, slice_fmt(caller->arena, "/%.*s", SLICE_ARG(bucket)), &(struct sink_object){.body = S("")}, what);
     if (e && !err_has_code(e, "BucketAlreadyOwnedByYou")) /* another run of ours was faster */
         return e;
     err_free(e);
-    return s3_put(caller, path, content_type, body, what);
+    return s3_put(caller, path, object, what);
 }
 
 struct err *sink_get_object(const struct sink_caller *caller, struct slice bucket, struct slice key, size_t max_bytes, struct slice *ret_text)

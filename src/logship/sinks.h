@@ -19,8 +19,12 @@ struct sink_caller {
     const volatile bool *stop; /* true ends a call with ERR_UNAVAILABLE; NULL: never */
 };
 
-/* uri: s3://bucket/prefix with or without final slash; key is appended. Makes the bucket when it is missing. */
-struct err *sink_put_object(const struct sink_caller *caller, struct slice log_uri, struct slice key, struct slice content_type, struct slice body) NODISCARD;
+struct sink_object {
+    struct slice key, content_type, body;
+    struct slice rotated; /* x-amz-meta-rotated; absent: none */
+};
+/* uri: s3://bucket/prefix with or without final slash; the object's key is appended. Makes the bucket when it is missing. */
+struct err *sink_put_object(const struct sink_caller *caller, struct slice log_uri, const struct sink_object *object) NODISCARD;
 
 /* ERR_LIMIT: it is larger. */
 struct err *sink_get_object(const struct sink_caller *caller, struct slice bucket, struct slice key, size_t max_bytes, struct slice *ret_text) NODISCARD;

@@ -59,8 +59,7 @@ struct err *spool_read(struct arena *arena, const char *path, int64_t from, int6
     return NULL;
 }
 
-/* "2026-11-21T21:10:00.123456789Z text": text, and its time in *ret_ms when there is one. */
-static struct slice split_line(struct slice line, int64_t *ret_ms)
+struct slice spool_split_line(struct slice line, int64_t *ret_ms)
 {
     struct slice stamp, text;
     struct instant t;
@@ -80,7 +79,7 @@ struct slice spool_strip(struct arena *arena, struct spool_part part)
         ptrdiff_t end = slice_index(data, '\n');
         struct slice line = end < 0 ? data : slice_sub(data, 0, (size_t)end);
         int64_t ignored;
-        strbuf_append(&out, continues ? line : split_line(line, &ignored));
+        strbuf_append(&out, continues ? line : spool_split_line(line, &ignored));
         if (end >= 0)
             strbuf_append_char(&out, '\n');
         data = slice_from(data, end < 0 ? data.len : (size_t)end + 1);
@@ -150,7 +149,7 @@ static bool next_event(struct cursor *c, struct arena *arena, struct log_line *r
     size_t stamp_len = 0;
     int64_t ms = c->last_ms;
     if (!c->inside) {
-        struct slice after = split_line(text, &ms);
+        struct slice after = spool_split_line(text, &ms);
         stamp_len = text.len - after.len;
         text = after;
     }

@@ -18,6 +18,8 @@ struct spool_part {
     bool continues; /* data begins inside a line, so there is no time stamp in front of it */
     bool whole;     /* nothing comes after data: a last line without its end counts too */
 };
+/* "2026-11-21T21:10:00.123456789Z text": text, and its time in *ret_ms when there is one. */
+struct slice spool_split_line(struct slice line, int64_t *ret_ms);
 /* What S3 gets: the lines without their time stamps. */
 struct slice spool_strip(struct arena *arena, struct spool_part part);
 

@@ -33,6 +33,7 @@ for word in "$@"; do
         [ "$attempt" -ge "${word#until=}" ] || { echo "ValueError: attempt $attempt" >&2; exit 1; } ;;
     uid) id -u ;;
     env) env ;;
+    sh=*) sh -c "${word#sh=}" ;;
     cat=*) cat "${word#cat=}" ;;
     esac
 done

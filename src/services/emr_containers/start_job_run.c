@@ -67,8 +67,15 @@ static struct err *check_monitoring(request *in)
                                       "'configurationOverrides.monitoringConfiguration.s3MonitoringConfiguration.logUri' failed to satisfy "
                                       "constraint: Member must be an s3:// URI",
                                       SLICE_ARG(s3->log_uri));
-    if (monitoring->container_log_rotation_configuration)
-        return emr_containers_invalid("Log rotation is not supported: leave containerLogRotationConfiguration out.");
+    const struct emr_containers_container_log_rotation_configuration *rotation = monitoring->container_log_rotation_configuration;
+    int64_t bytes;
+    if (rotation && !s3) /* "must be used in addition to": the guide's page on rotation; AWS's texts for these two are not published */
+        return emr_containers_invalid("containerLogRotationConfiguration needs s3MonitoringConfiguration.");
+    if (rotation && !job_run_parse_rotation_size(rotation->rotation_size, &bytes))
+        return emr_containers_invalid("1 validation error detected: Value '%.*s' at "
+                                      "'configurationOverrides.monitoringConfiguration.containerLogRotationConfiguration.rotationSize' failed to "
+                                      "satisfy constraint: Member must be between 2KB and 2GB, without decimals",
+                                      SLICE_ARG(rotation->rotation_size));
     return NULL;
 }
 

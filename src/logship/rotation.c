@@ -1,0 +1,202 @@
+#include "logship/rotation.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/gzip.h"
+#include "base/mutex.h"
+#include "logship/spool.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define CHUNK_BYTES ((int64_t)4 << 20) /* of a spool, in memory at a time */
+#define SCAN_BYTES ((int64_t)256 << 10)
+#define RECORD_BYTES 84 /* one write within one sector */
+
+/* ---- the record ---- */
+
+struct err *rotation_read(const char *path, struct rotation *ret_rotation)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice text;
+    struct err *e = file_read(arena, path, 4096, &text);
+    struct rotation r = {0};
+    if (e && e->kind != ERR_NOT_FOUND)
+        return e;
+    if (!e) {
+        int64_t *const fields[] = {&r.start, &r.index, &r.last_ms, &r.freed};
+        struct slice rest = text;
+        for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+            struct slice field = rest.ptr ? slice_trim(slice_cut(&rest, ',')) : S("");
+            if (!slice_to_i64(field, 0, INT64_MAX, fields[i])) {
+                r = (struct rotation){0};
+                break;
+            }
+        }
+    }
+    err_free(e);
+    *ret_rotation = r;
+    return NULL;
+}
+
+struct err *rotation_write(const char *path, const struct rotation *rotation, bool durable)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice record = slice_fmt(arena, "%20lld,%20lld,%20lld,%20lld\n", (long long)rotation->start, (long long)rotation->index,
+                                    (long long)rotation->last_ms, (long long)rotation->freed);
+    bool fresh = !path_exists(path);
+    _cleanup_(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_errno(errno, "opening %s", path);
+    ssize_t n = pwrite(fd, record.ptr, record.len, 0);
+    if (n != RECORD_BYTES)
+        return err_errno(n < 0 ? errno : ENOSPC, "writing %s", path);
+    if (durable)
+        thread_may_block("an fsync");
+    if (durable && fdatasync(fd) < 0)
+        return err_errno(errno, "syncing %s", path);
+    return durable && fresh ? file_sync_parent(path) : NULL;
+}
+
+/* ---- where an object ends ---- */
+
+struct scan {
+    int64_t from, size, max_bytes;
+    int64_t at;         /* what was looked at */
+    int64_t line_start; /* of the line that at is in */
+    int64_t text_bytes; /* of the lines from..at */
+    bool inside;        /* at is behind its line's time stamp */
+    bool unsure;        /* the spool ends with what may be half a time stamp */
+    int64_t line_ms, before_ms; /* of this line and of the one before it */
+};
+
+/* A line begins at data. False: more of it is needed to know. */
+static bool scan_stamp(struct scan *s, struct slice data, bool to_the_end)
+{
+    if ((int64_t)data.len < SPOOL_STAMP_MAX && !to_the_end)
+        return false;
+    ptrdiff_t newline = slice_index(data, '\n');
+    struct slice line = newline < 0 ? data : slice_sub(data, 0, (size_t)newline);
+    int64_t ms = s->line_ms;
+    size_t stamp_len = line.len - spool_split_line(line, &ms).len;
+    if (newline < 0 && !stamp_len && line.len < SPOOL_STAMP_MAX) {
+        s->unsure = true;
+        return false;
+    }
+    s->line_start = s->at;
+    s->before_ms = s->line_ms;
+    s->line_ms = ms;
+    s->at += (int64_t)stamp_len;
+    s->inside = true;
+    return true;
+}
+
+/* data: text behind its stamp. True: the object is full. */
+static bool scan_text(struct scan *s, struct slice data, struct rotation_cut *ret_cut)
+{
+    ptrdiff_t newline = slice_index(data, '\n');
+    int64_t len = newline < 0 ? (int64_t)data.len : (int64_t)newline + 1, room = s->max_bytes - s->text_bytes;
+    if (len > room && s->line_start > s->from) {
+        *ret_cut = (struct rotation_cut){.full = true, .end = s->line_start, .last_ms = s->before_ms};
+        return true;
+    }
+    if (len > room) {
+        *ret_cut = (struct rotation_cut){.full = true, .end = s->at + room, .last_ms = s->line_ms};
+        return true;
+    }
+    s->at += len;
+    s->text_bytes += len;
+    s->inside = newline < 0;
+    return false;
+}
+
+static struct err *begins_inside(const char *path, int64_t from, bool *ret_inside)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice before;
+    TRY(spool_read(arena, path, from > 0 ? from - 1 : 0, from, &before));
+    *ret_inside = before.len && before.ptr[0] != '\n';
+    return NULL;
+}
+
+/* Not inside a character, if these are any: a line that is cut is put together again by its reader, but each part should be text. */
+static struct err *cut_before_character(const char *path, int64_t *end)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice near;
+    TRY(spool_read(arena, path, *end - 3, *end + 1, &near));
+    for (size_t back = 0; back < near.len; back++) {
+        if (((unsigned char)near.ptr[near.len - 1 - back] & 0xC0) == 0x80)
+            continue;
+        *end -= (int64_t)back;
+        break;
+    }
+    return NULL;
+}
+
+struct err *rotation_find(const char *path, int64_t from, int64_t size, int64_t max_text_bytes, int64_t last_ms, struct rotation_cut *ret_cut)
+{
+    struct scan s = {.from = from, .size = size, .max_bytes = max_text_bytes, .at = from, .line_start = from, .line_ms = last_ms, .before_ms = last_ms};
+    *ret_cut = (struct rotation_cut){.end = size, .last_ms = last_ms};
+    TRY(begins_inside(path, from, &s.inside));
+    while (s.at < size && !s.unsure) {
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct slice data;
+        int64_t begin = s.at, end = size - begin > SCAN_BYTES ? begin + SCAN_BYTES : size;
+        TRY(spool_read(arena, path, begin, end, &data));
+        if ((int64_t)data.len != end - begin)
+            return err_new(ERR_INTERNAL, "%s is shorter than it was", path);
+        while (s.at < end) {
+            struct slice left = slice_from(data, (size_t)(s.at - begin));
+            if (!s.inside && !scan_stamp(&s, left, end == size))
+                break;
+            left = slice_from(data, (size_t)(s.at - begin));
+            if (left.len && scan_text(&s, left, ret_cut))
+                return ret_cut->end > s.line_start ? cut_before_character(path, &ret_cut->end) : NULL;
+        }
+    }
+    return NULL;
+}
+
+struct slice rotation_suffix(struct arena *arena, int64_t last_ms, int64_t index)
+{
+    struct slice day = instant_iso8601(arena, (struct instant){.ms = last_ms});
+    return slice_fmt(arena, "_%.4s%.2s%.2s_%lld.gz", day.ptr, day.ptr + 5, day.ptr + 8, (long long)index);
+}
+
+/* ---- what becomes of it ---- */
+
+struct err *rotation_pack(const char *path, int64_t from, int64_t to, struct strbuf *out)
+{
+    bool continues;
+    TRY(begins_inside(path, from, &continues));
+    if (from >= to)
+        gzip_append(out, S(""));
+    while (from < to) {
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct slice data;
+        int64_t end = to - from > CHUNK_BYTES ? from + CHUNK_BYTES : to;
+        TRY(spool_read(arena, path, from, end, &data));
+        ptrdiff_t newline = end < to ? slice_rindex(data, '\n') : -1;
+        if (newline >= 0)
+            data.len = (size_t)newline + 1; /* no time stamp is cut in two */
+        if (!data.len)
+            return err_new(ERR_INTERNAL, "%s is shorter than it was", path);
+        gzip_append(out, spool_strip(arena, (struct spool_part){.data = data, .continues = continues}));
+        continues = data.ptr[data.len - 1] != '\n';
+        from += (int64_t)data.len;
+    }
+    return NULL;
+}
+
+struct err *rotation_free(const char *path, int64_t to)
+{
+    _cleanup_(fd_closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(errno, "opening %s", path);
+    if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, to) == 0)
+        return NULL;
+    if (errno == EOPNOTSUPP || errno == ENOSYS)
+        return err_new(ERR_INVALID, "the file system of %s can't free a part of a file", path);
+    return err_errno(errno, "freeing %s", path);
+}
