@@ -97,6 +97,15 @@ static bool is_tools_line(struct slice line)
     return slice_starts_with(line, S("Error: ")) || slice_starts_with(line, S("ember: ")) || slice_find(line, S(": can't open file ")) > 0;
 }
 
+/* "[TABLE_OR_VIEW_NOT_FOUND] The table or view `cats` cannot be found.": Spark's SQL shell leaves out the exception's name. */
+static bool begins_with_error_class(struct slice line)
+{
+    size_t n = 1;
+    while (n < line.len && ((line.ptr[n] >= 'A' && line.ptr[n] <= 'Z') || (line.ptr[n] >= '0' && line.ptr[n] <= '9') || line.ptr[n] == '_' || line.ptr[n] == '.'))
+        n++;
+    return slice_starts_with(line, S("[")) && slice_index(slice_sub(line, 0, n), '_') > 1 && slice_starts_with(slice_from(line, n), S("] "));
+}
+
 static bool matches_emr(struct slice line)
 {
     return slice_find(line, S("Error")) >= 0 || slice_find(line, S("Exception")) >= 0 || slice_find(line, S("Fail")) >= 0;
@@ -278,6 +287,8 @@ static void read_line(struct parser *p, struct slice whole)
         read_exception(p, line); /* of a class with a name of its own */
     } else if (!indented && is_tools_line(line)) {
         begin_block(p, RANK_TOOL, line);
+    } else if (!indented && !p->block.rank && begins_with_error_class(line)) {
+        begin_block(p, RANK_LOGGED, line); /* scripts too print what looks so */
     } else if (!p->block.rank && p->best.rank <= RANK_MATCHING && matches_emr(line)) {
         p->best = (struct finding){RANK_MATCHING, line};
     }

@@ -70,6 +70,8 @@ static void test_the_cause_is_found_in_what_real_spark_wrote(void **state)
         {"divide-by-zero", "SparkArithmeticException: [DIVIDE_BY_ZERO] Division by zero."},
         {"result-too-large", "Total size of serialized results of 1 tasks (17.8 MiB) is bigger than "
                              "spark.driver.maxResultSize (1024.0 KiB)"},
+        {"sql-shell-table", "[TABLE_OR_VIEW_NOT_FOUND] The table or view `cats` cannot be found. Verify the spelling and correctness of the schema and catalog."},
+        {"sql-shell-syntax", "[PARSE_SYNTAX_ERROR] Syntax error at or near 'selec'.(line 2, pos 0)"},
         {"executor-killed", "The executor with id 1 exited with exit code 137(SIGKILL, possible container OOM)."},
     };
     for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
@@ -113,6 +115,7 @@ static void test_the_line_that_says_most_is_found(void **state)
         {"log4j's last error", "26/11/22 02:00:06 ERROR Foo: something broke\n26/11/22 02:00:07 WARN Foo: java.lang.X: y\n" INFO "bye\n", "Foo: something broke"},
         {"a warning is not the cause", "26/11/22 02:00:06 WARN TaskSetManager: Lost task\njava.lang.IllegalStateException: first try\n\tat a\n26/11/22 02:00:07 ERROR Foo: the end\n", "Foo: the end"},
         {"spark-submit's log", "26/11/22 02:00:06 ERROR SparkSubmit: Failed to load class org.example.Pets.\n" INFO, "Failed to load class org.example.Pets."},
+        {"a word in brackets is no class of errors", "[INFO] all is well\nIt was a Failure\n", "It was a Failure"},
         {"EMR's own pattern", "It was a Failure\nbye\n", "It was a Failure"},
         {"bytes that are no text", "ValueError: \xff\x01 x\n", "ValueError: ?? x"},
         {"a traceback without its end", "Traceback (most recent call last):\n  File \"x.py\", line 3, in <module>\n", "Traceback (most recent call last):"},

@@ -35,6 +35,8 @@ RECORDINGS = {
     "cast": "SparkNumberFormatException: [CAST_INVALID_INPUT] The value 'cat' of the type",
     "divide-by-zero": "SparkArithmeticException: [DIVIDE_BY_ZERO] Division by zero.",
     "result-too-large": "Total size of serialized results of 1 tasks (17.8 MiB) is bigger than",
+    "sql-shell-table": "[TABLE_OR_VIEW_NOT_FOUND] The table or view `cats` cannot be found.",
+    "sql-shell-syntax": "[PARSE_SYNTAX_ERROR] Syntax error at or near 'selec'.(line 2, pos 0).",
     "executor-killed": "The executor with id 1 exited with exit code 137(SIGKILL, possible container OOM).",
 }
 

@@ -1,4 +1,4 @@
-"""Makes the recordings in this folder anew: real Spark's words for real failures, in nine runs of the embedded cluster.
+"""Makes the recordings in this folder anew: real Spark's words for real failures, in eleven runs of the embedded cluster.
 EMBER_BUILD=… .deps/venv/bin/python tests/data/driver-logs/record.py
 
 One PySpark session fails in many ways and goes on after each, printing what Python prints for an exception that nobody catches; its log is
@@ -89,6 +89,11 @@ SCRIPTS = {
     "python-argparse": "import argparse\np = argparse.ArgumentParser(prog='pets.py')\np.add_argument('--table', required=True)\np.parse_args()\n",
 }
 
+SQL = {
+    "sql-shell-table": "select 'before';\nselect name from cats;\nselect 'never';\n",
+    "sql-shell-syntax": "select 'before';\nselec x\nfrom y;",
+}
+
 
 def keep(name, stream, text):
     text = text[-KEPT:]
@@ -127,6 +132,10 @@ def main():
                 "java-main": ember.submit("many", entry_point=EXAMPLES, parameters=SMALL + "--class org.apache.spark.examples.SparkPi"),
             }
             singles.update({name: ember.submit(entry_point=put(name + ".py", text), parameters=SMALL) for name, text in SCRIPTS.items()})
+            for name, text in SQL.items():
+                request = ember.request()
+                request["jobDriver"] = {"sparkSqlJobDriver": {"entryPoint": put(name + ".sql", text), "sparkSqlParameters": SMALL}}
+                singles[name] = ember.emr.start_job_run(clientToken=name, **request)["id"]
             for name, run in singles.items():
                 for stream, text in record(ember, name, run).items():
                     keep(name, stream, text)
