@@ -108,6 +108,11 @@ void cgroup_enter(const struct cgroup *group)
     (void)n; /* without it the container runs with the machine's own limit only */
 }
 
+bool cgroup_kills_whole(const struct cgroup *group)
+{
+    return group->path && group->version == 2;
+}
+
 int64_t cgroup_oom_kills(const struct cgroup *group)
 {
     char path[PATH_MAX], text[1024];

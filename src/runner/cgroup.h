@@ -15,6 +15,8 @@ struct cgroup {
 void cgroup_make(struct cgroup *group, struct slice name, int64_t memory_limit_bytes);
 /* In the child, before it becomes the container. */
 void cgroup_enter(const struct cgroup *group);
+/* Whether the kernel itself ends all of it when its memory is over: version 2. */
+bool cgroup_kills_whole(const struct cgroup *group);
 /* How often the kernel has killed something in it for lack of memory. */
 int64_t cgroup_oom_kills(const struct cgroup *group);
 /* Kills what is left in it and removes it. */

@@ -438,12 +438,17 @@ void container_kill(struct container *container)
         kill(container->pid, SIGKILL);
 }
 
+bool container_wants_memory_checks(const struct container *container)
+{
+    return container->phase == CONTAINER_RUNNING && container->spec->memory_limit_bytes > 0 && !cgroup_kills_whole(&container->group);
+}
+
 void container_check_memory(struct container *container)
 {
-    if (container->group.path || container->spec->memory_limit_bytes <= 0 || container->phase != CONTAINER_RUNNING ||
-        container->sandbox_pid <= 0 || container->reaped)
+    if (!container_wants_memory_checks(container) || container->sandbox_pid <= 0 || container->reaped || container->killed_for_memory)
         return;
-    if (proc_namespace_memory(container->sandbox_pid, container->spec->memory_limit_bytes) > container->spec->memory_limit_bytes) {
+    int64_t limit = container->spec->memory_limit_bytes;
+    if (container->group.path ? cgroup_oom_kills(&container->group) > 0 : proc_namespace_memory(container->sandbox_pid, limit) > limit) {
         container->killed_for_memory = true;
         container_kill(container);
     }

@@ -62,5 +62,8 @@ bool container_step(struct container *container, const struct run_spec *spec, co
 void container_ask_to_stop(struct container *container); /* SIGTERM */
 void container_kill(struct container *container);        /* SIGKILL to everything in it */
 bool container_is_alive(const struct container *container); /* has a process */
-/* Over its limit on a machine without memory groups: kills it and says OOMKilled. */
+/* Whether container_check_memory() is to be called now and then. */
+bool container_wants_memory_checks(const struct container *container);
+/* Kills it and says OOMKilled: over its limit on a machine without memory groups; where the kernel kills one process of the group alone
+ * (version 1), when it has. A container that lost a process for memory is over as a whole, as in Kubernetes (singleProcessOOMKill: false). */
 void container_check_memory(struct container *container);

@@ -461,6 +461,14 @@ static struct err *find_bwrap(struct arena *arena, struct slice *ret_path)
     return err_new(ERR_UNAVAILABLE, "this machine has no bubblewrap: install the package bubblewrap");
 }
 
+/* The main containers of Spark's pods alone: a side car may have the variable too, to know what to look at. */
+static struct slice sign_of_life(const struct run_container *container)
+{
+    bool main = slice_eq(container->name, S("spark-kubernetes-driver")) || slice_eq(container->name, S("spark-kubernetes-executor"));
+    struct slice path = run_container_env(container, S("SIDECAR_SIGNAL_FILE"));
+    return main && slice_starts_with(path, S("/")) ? path : S("-");
+}
+
 struct err *sandbox_build(struct arena *arena, const struct run_spec *spec, const struct run_container *container, struct slice pod_dir,
                           struct slice self, struct sandbox *ret_sandbox)
 {
@@ -489,6 +497,7 @@ struct err *sandbox_build(struct arena *arena, const struct run_spec *spec, cons
     bool become = geteuid() == 0 && spec->run_uid > 0;
     put(&box.init, become ? slice_fmt(arena, "%lld", (long long)spec->run_uid) : S("-"));
     put(&box.init, container->working_dir.len ? container->working_dir : spark ? S(SANDBOX_SPARK_HOME "/work-dir") : S("/"));
+    put(&box.init, sign_of_life(container));
     put(&box.init, slice_fmt(arena, "%zu", command.argc));
     for (size_t i = 0; i < command.argc; i++)
         put(&box.init, command.argv[i]);

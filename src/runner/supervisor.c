@@ -228,7 +228,7 @@ static int next_timeout(struct supervisor *s)
             timeout = min_timeout(timeout, c->restart_at_ms > 0 ? c->restart_at_ms : 1, now);
         if (c->reaped && container_is_alive(c))
             timeout = min_timeout(timeout, c->drain_until_ms, now);
-        if (c->phase == CONTAINER_RUNNING && c->spec->memory_limit_bytes > 0 && !c->group.path)
+        if (container_wants_memory_checks(c))
             timeout = min_timeout(timeout, s->memory_at_ms ? s->memory_at_ms : 1, now);
     }
     return timeout;

@@ -234,6 +234,13 @@ def test_more_memory_than_the_limit_is_out_of_memory(pod):
     assert (state["exitCode"], state["reason"]) == (137, "OOMKilled")
 
 
+def test_a_container_that_lost_a_process_for_memory_is_over(pod):
+    code = "x = bytearray(); [x.extend(b'x' * 1000000) for _ in range(1000)]; import time; time.sleep(20)"
+    status = pod.run(container(["/bin/sh", "-c", "/usr/bin/python3 -c \"$0\"; sleep 600", code], memoryLimitBytes=100 * 1024 * 1024))
+    state = status["containers"][0]["state"]
+    assert (state["exitCode"], state["reason"]) == (137, "OOMKilled")
+
+
 def sandbox_processes(marker):
     found = []
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
