@@ -3,6 +3,7 @@
 #include "jobs/error_line.h"
 #include "jobs/reconciler_internal.h"
 
+#define EXECUTOR_CONTAINER "spark-kubernetes-executor"
 #define LOGS_KEPT_MS ((int64_t)24 * 3600 * 1000) /* how long shipping goes on behind a final state */
 #define LOGS_READ_MS ((int64_t)15 * 60 * 1000)   /* how long pods are kept for logs that can't be read */
 #define EXECUTORS_GRACE_MS 30000 /* how long the executors' logs hold the end back after the driver's */
@@ -19,7 +20,9 @@ static void tell_containers(struct step *s, size_t *ret_alive)
     observations_containers(r->observations, s->arena, s->run.id, &containers, &count);
     bool overdue = final || !s->feed || (s->run.outcome_at.ms && s->now.ms - s->run.outcome_at.ms > EXECUTORS_GRACE_MS);
     for (size_t i = 0; i < count; i++) {
-        if (!containers[i].started)
+        /* Side cars have no part in EMR's layout of logs, and may run for ever. */
+        bool main = slice_eq(containers[i].container, S(DRIVER_CONTAINER)) || slice_eq(containers[i].container, S(EXECUTOR_CONTAINER));
+        if (!containers[i].started || !main)
             continue;
         bool ended = containers[i].ended || overdue;
         alive += !ended;

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_NOT_STARTED = 128 };
@@ -104,9 +105,19 @@ static _Noreturn void run_command(const struct plan *plan, const sigset_t *signa
     fail(what, errno);
 }
 
-/* As the pod's user, in the pod's own volume: side cars take the file's age for whether the main container lives. */
-static void beat(const char *path)
+static long long now_ms(void)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* As the pod's user, in the pod's own volume: side cars take the file's age for whether the main container lives. */
+static void beat(const char *path, long long *due_ms)
+{
+    if (now_ms() < *due_ms)
+        return;
+    *due_ms = now_ms() + BEAT_MS;
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
     if (fd < 0)
         return; /* a full disk or no such volume is no reason to end the job */
@@ -175,9 +186,10 @@ _Noreturn void init_main(void)
     tell("S");
 
     bool beats = plan.sign_of_life[0] == '/';
+    long long beat_due_ms = 0;
     for (;;) {
         if (beats)
-            beat(plan.sign_of_life);
+            beat(plan.sign_of_life, &beat_due_ms);
         struct pollfd fds[] = {{.fd = SANDBOX_FD_CONTROL, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
         if (poll(fds, 2, beats ? BEAT_MS : -1) < 0 && errno != EINTR)
             _exit(EXIT_NOT_STARTED);

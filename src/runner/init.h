@@ -3,8 +3,8 @@
  *   to the supervisor:  "S"  the command runs;  "E text"  it could not be started;  "X status"  it ended (wait status, decimal)
  *   from it:            "T"  send it SIGTERM;  end of file: the supervisor is gone, kill everything
  * What to run comes in a file of NUL-terminated texts, not in arguments or the environment, so that nothing a pod says (such
- * as LD_PRELOAD) reaches a program that still has rights: uid or "-", working directory, number of arguments, the arguments, the
- * environment to the end. */
+ * as LD_PRELOAD) reaches a program that still has rights: uid or "-", working directory, the file
+ * to be touched every two seconds or "-", number of arguments, the arguments, the environment to the end. */
 #pragma once
 
 /* ember-run --init. Never returns. */

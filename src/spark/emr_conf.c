@@ -198,17 +198,29 @@ static struct err *read_core_site(struct emr *e, const struct json *properties)
     return NULL;
 }
 
+/* DISABLED is acted on where the logs are shipped: jobs/launch.c reads it there. */
+static void note_logging(struct emr *e, const char *classification, const struct json *p, const char *what)
+{
+    struct slice value = slice_trim(p->text);
+    if (slice_eq_nocase(value, S("DISABLED")))
+        spark_notes_fmt(&e->notes, "Classification %s: %.*s is DISABLED: %s are not shipped.", classification, SLICE_ARG(p->key), what);
+    else if (!slice_eq_nocase(value, S("ENABLED")))
+        spark_notes_fmt(&e->notes, "Classification %s: %.*s has no effect: it is ENABLED or DISABLED, not \"%.*s\".", classification, SLICE_ARG(p->key),
+                        SLICE_ARG(p->text));
+}
+
 /* "Using emr-containers-defaults", EMR on EKS guide. */
 static struct err *read_containers_defaults(struct emr *e, const struct json *properties)
 {
-    static const struct slice logging[] = {S_INIT("executor.logging"), S_INIT("logging.image"), S_INIT("logging.request.cores"),
-                                           S_INIT("logging.request.memory")};
+    static const struct slice logging[] = {S_INIT("logging.image"), S_INIT("logging.request.cores"), S_INIT("logging.request.memory")};
     JSON_FOREACH(p, properties) {
         if (slice_eq(p->key, S("job-start-timeout"))) {
             if (!slice_to_i64(slice_trim(p->text), 1, INT32_MAX, &e->job_start_timeout_s))
                 return err_new(ERR_INVALID, "Classification emr-containers-defaults: job-start-timeout must be a positive number of seconds, "
                                             "not %.*s.", SLICE_ARG(p->text));
             e->job_start_timeout_given = true;
+        } else if (slice_eq(p->key, S("executor.logging"))) {
+            note_logging(e, "emr-containers-defaults", p, "the logs of executors");
         } else if (slice_is_one_of(p->key, logging, ARRAY_SIZE(logging))) {
             spark_notes_fmt(&e->notes, "Classification emr-containers-defaults: %.*s has no effect: logs are shipped without a container in the pods.",
                             SLICE_ARG(p->key));
@@ -237,9 +249,11 @@ static bool is_submitter_property(struct slice key)
 
 static struct err *read_job_submitter(struct emr *e, const struct json *properties)
 {
-    spark_notes_add(&e->notes, S("Classification emr-job-submitter has no effect: no submitter pod is needed."));
+    spark_notes_add(&e->notes, S("Classification emr-job-submitter has no effect but for jobsubmitter.logging: no submitter pod is needed."));
     JSON_FOREACH(p, properties)
-        if (!is_submitter_property(p->key))
+        if (slice_eq(p->key, S("jobsubmitter.logging")))
+            note_logging(e, "emr-job-submitter", p, "the control logs");
+        else if (!is_submitter_property(p->key))
             spark_notes_fmt(&e->notes, "Classification emr-job-submitter: %.*s is not known.", SLICE_ARG(p->key));
     return NULL;
 }

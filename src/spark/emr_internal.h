@@ -35,8 +35,8 @@ struct err *emr_fetch_entry_point(struct emr *e, struct slice uri, const char *s
 /* Rewrites s3:// entries of the lists in conf and notes them in fetch. */
 struct err *emr_fetch_lists(struct emr *e, struct spark_conf *conf) NODISCARD;
 bool emr_is_s3(struct slice uri);
-/* emr_template.c: reads and checks the pod templates that conf names. */
-struct err *emr_read_templates(struct emr *e, const struct spark_conf *conf) NODISCARD;
+/* emr_template.c: reads and checks the pod templates that conf names; what their side cars share with the main containers is set in conf. */
+struct err *emr_read_templates(struct emr *e, struct spark_conf *conf) NODISCARD;
 /* spark_files.read with the emr as its context: each file is asked for once, so that what was checked is what is used. */
 struct err *emr_read_file(void *context, struct arena *arena, struct slice uri, struct slice *ret_text) NODISCARD;
 /* emr_effective.c: conf is what stands in spark.properties. */

@@ -25,13 +25,32 @@ static const struct slice reserved_paths[] = {
     S_INIT("/var/log/fluentd"), S_INIT("/var/log/spark/user"), S_INIT("/var/log/spark/apps"), S_INIT("/tmp"), S_INIT("/mnt"),
     S_INIT("/home/hadoop"),
 };
+/* Those that the main container shares with side cars, and where it has them. A pod gets them when a side car mounts them. */
+static const struct shared_volume {
+    struct slice name, path;
+} shared_volumes[] = {
+    {S_INIT("emr-container-communicate"), S_INIT("/var/log/fluentd")},
+    {S_INIT("emr-container-application-log-dir"), S_INIT("/var/log/spark/user")},
+    {S_INIT("emr-container-event-log-dir"), S_INIT("/var/log/spark/apps")},
+    {S_INIT("temp-data-dir"), S_INIT("/tmp")},
+    {S_INIT("mnt-dir"), S_INIT("/mnt")},
+    {S_INIT("home-dir"), S_INIT("/home/hadoop")},
+};
+#define COMMUNICATE 0
+#define APPLICATION_LOGS 1
+#define EVENT_LOGS 2
+/* "the main container sends a heartbeat to this file every two seconds": pod templates, EMR on EKS guide. Who runs it does so: ember-run in the
+ * embedded cluster, the entry point of EMR's images elsewhere. */
+#define SIGN_OF_LIFE "/var/log/fluentd/main-container-terminated"
 static const struct slice reserved_env[] = {S_INIT("SPARK_CONTAINER_ID"), S_INIT("K8S_SPARK_LOG_URL_STDERR"), S_INIT("K8S_SPARK_LOG_URL_STDOUT"),
                                             S_INIT("SIDECAR_SIGNAL_FILE")};
 
 struct template {
     struct emr *e;
-    const char *who; /* "Driver", "Executor" */
+    const char *who;  /* "Driver", "Executor" */
+    const char *role; /* "driver", "executor" */
     const char *main_name;
+    bool shares[ARRAY_SIZE(shared_volumes)]; /* found while it is checked */
 };
 
 #define REFUSE(t, format, ...) \
@@ -98,8 +117,19 @@ static struct err *check_main(const struct template *t, const struct json *conta
     return check_mounts(t, container);
 }
 
-/* AWS's pods have these volumes for its logging container, which writes a sign of life that side cars wait for. */
-static struct err *check_side_cars(const struct template *t, const struct json *containers, const struct json *main)
+static struct err *check_shared(struct template *t, const struct json *container, struct slice volume)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(shared_volumes); i++) {
+        if (slice_eq(volume, shared_volumes[i].name)) {
+            t->shares[i] = true;
+            return NULL;
+        }
+    }
+    return REFUSE(t, "Container %.*s mounts the volume %.*s, which pods do not have here: logs are shipped without a container.",
+                  SLICE_ARG(json_get_text(container, "name")), SLICE_ARG(volume));
+}
+
+static struct err *check_side_cars(struct template *t, const struct json *containers, const struct json *main)
 {
     JSON_FOREACH(c, containers) {
         if (c == main)
@@ -108,8 +138,7 @@ static struct err *check_side_cars(const struct template *t, const struct json *
         JSON_FOREACH(mount, json_get(c, S("volumeMounts"))) {
             struct slice name = json_get_text(mount, "name");
             if (slice_is_one_of(name, reserved_volumes, ARRAY_SIZE(reserved_volumes)))
-                return REFUSE(t, "Container %.*s mounts the volume %.*s, which pods do not have here: logs are shipped without a container.",
-                              SLICE_ARG(json_get_text(c, "name")), SLICE_ARG(name));
+                TRY(check_shared(t, c, name));
         }
     }
     return NULL;
@@ -129,7 +158,7 @@ static const struct json *main_container(const struct template *t, const struct 
     return matches == 1 ? named : json_item(containers, 0);
 }
 
-static struct err *check_template(const struct template *t, const struct json *pod)
+static struct err *check_template(struct template *t, const struct json *pod)
 {
     if (!json_is(pod, JSON_OBJECT))
         return REFUSE(t, "%s", "It is no Pod.");
@@ -155,7 +184,7 @@ static struct err *check_template(const struct template *t, const struct json *p
     return check_side_cars(t, json_get(spec, S("initContainers")), NULL);
 }
 
-static struct err *read_template(struct emr *e, const struct spark_conf *conf, const char *key, const struct template *t, struct slice *ret_text)
+static struct err *read_template(struct emr *e, const struct spark_conf *conf, const char *key, struct template *t, struct slice *ret_text)
 {
     struct json *pod;
     struct slice uri = spark_conf_get(conf, key);
@@ -172,12 +201,40 @@ static struct err *read_template(struct emr *e, const struct spark_conf *conf, c
     return check_template(t, pod);
 }
 
-struct err *emr_read_templates(struct emr *e, const struct spark_conf *conf)
+/* What the side cars of a template share with the main container, as properties: the driver's pod is made of them here, the executors' by Spark. */
+static void share_volumes(const struct template *t, struct spark_conf *conf)
 {
-    struct template driver = {e, "Driver", "spark-kubernetes-driver"}, executor = {e, "Executor", "spark-kubernetes-executor"};
+    struct emr *e = t->e;
+    bool driver = slice_eq(slice_from_cstr(t->role), S("driver"));
+    for (size_t i = 0; i < ARRAY_SIZE(shared_volumes); i++) {
+        if (!t->shares[i])
+            continue;
+        struct slice volume = slice_fmt(e->arena, "spark.kubernetes.%s.volumes.emptyDir.%.*s.mount", t->role, SLICE_ARG(shared_volumes[i].name));
+        spark_conf_set(conf, slice_fmt(e->arena, "%.*s.path", SLICE_ARG(volume)), shared_volumes[i].path, SPARK_CONF_SYSTEM);
+        spark_conf_set(conf, slice_fmt(e->arena, "%.*s.readOnly", SLICE_ARG(volume)), S("false"), SPARK_CONF_SYSTEM);
+    }
+    if (t->shares[COMMUNICATE])
+        spark_conf_set(conf, driver ? S("spark.kubernetes.driverEnv.SIDECAR_SIGNAL_FILE") : S("spark.executorEnv.SIDECAR_SIGNAL_FILE"), S(SIGN_OF_LIFE),
+                       SPARK_CONF_SYSTEM);
+    if (t->shares[APPLICATION_LOGS])
+        spark_notes_fmt(&e->notes, "%s pod template: emr-container-application-log-dir stays empty, the containers' stdout and stderr are not written to files.",
+                        t->who);
+    if (t->shares[EVENT_LOGS] && driver && !slice_eq(spark_conf_get(conf, "spark.eventLog.enabled"), S("false"))) { /* as EMR's release has them */
+        spark_conf_set_if_missing(conf, S("spark.eventLog.enabled"), S("true"), SPARK_CONF_RELEASE_DEFAULT);
+        spark_conf_set_if_missing(conf, S("spark.eventLog.dir"), S("file:///var/log/spark/apps"), SPARK_CONF_RELEASE_DEFAULT);
+    }
+}
+
+struct err *emr_read_templates(struct emr *e, struct spark_conf *conf)
+{
+    struct template driver = {e, "Driver", "driver", "spark-kubernetes-driver", {false}};
+    struct template executor = {e, "Executor", "executor", "spark-kubernetes-executor", {false}};
     struct slice ignored;
     TRY(read_template(e, conf, "spark.kubernetes.driver.podTemplateFile", &driver, &ignored));
-    return read_template(e, conf, "spark.kubernetes.executor.podTemplateFile", &executor, &ignored);
+    TRY(read_template(e, conf, "spark.kubernetes.executor.podTemplateFile", &executor, &ignored));
+    share_volumes(&driver, conf);
+    share_volumes(&executor, conf);
+    return NULL;
 }
 
 /* ---- reading ---- */

@@ -230,7 +230,7 @@ static void test_classifications_become_files_and_environment(void **state)
                      "{\"classification\": \"core-site\", \"properties\": {\"fs.x\": \"y\"}},"
                      "{\"classification\": \"emrfs-site\", \"properties\": {\"fs.s3.x\": \"y\"}},"
                      "{\"classification\": \"emr-job-submitter\", \"properties\": {\"jobsubmitter.logging\": \"DISABLED\"}},"
-                     "{\"classification\": \"emr-containers-defaults\", \"properties\": {\"job-start-timeout\": \"1800\", \"logging.image\": \"i\"}}]}",
+                     "{\"classification\": \"emr-containers-defaults\", \"properties\": {\"job-start-timeout\": \"1800\", \"logging.image\": \"i\", \"executor.logging\": \"off\"}}]}",
                      &p));
     expect_text(env_value(&p, "FOO"), "b a");
     expect_text(spark_conf_get(&p.conf, "spark.executorEnv.FOO"), "b a");
@@ -245,7 +245,8 @@ static void test_classifications_become_files_and_environment(void **state)
     expect_text(json_get_text(data, "metrics.properties"), "*.sink.console.class=c\n");
     assert_true(slice_find(json_get_text(data, "hive-site.xml"), S("<name>a.b</name><value>&lt;&amp;&gt;</value>")) > 0);
     assert_true(slice_find(json_get_text(data, "core-site.xml"), S("<name>fs.x</name><value>y</value>")) > 0);
-    assert_true(has_note(&p, "emrfs-site: fs.s3.x has no effect") && has_note(&p, "emr-job-submitter") && has_note(&p, "logging.image"));
+    assert_true(has_note(&p, "emrfs-site: fs.s3.x has no effect") && has_note(&p, "logging.image has no effect"));
+    assert_true(has_note(&p, "jobsubmitter.logging is DISABLED: the control logs are not shipped") && has_note(&p, "executor.logging has no effect: it is ENABLED or DISABLED, not \"off\""));
     arena_free(arena);
 }
 
@@ -390,8 +391,8 @@ static void test_templates_are_held_to_emrs_list(void **state)
         {"spec: {containers: [{name: spark-kubernetes-executor, volumeMounts: [{name: x, mountPath: /var/log}]}]}",
          "Defined volume mount path on main container must not overlap with reserved mount paths: [/var/log/fluentd, /var/log/spark/user, "
          "/var/log/spark/apps, /tmp, /mnt, /home/hadoop]"},
-        {"spec: {containers: [{name: spark-kubernetes-executor}, {name: s, volumeMounts: [{name: emr-container-communicate, mountPath: /v}]}]}",
-         "Container s mounts the volume emr-container-communicate, which pods do not have here: logs are shipped without a container."},
+        {"spec: {containers: [{name: spark-kubernetes-executor}, {name: s, volumeMounts: [{name: config-volume, mountPath: /v}]}]}",
+         "Container s mounts the volume config-volume, which pods do not have here: logs are shipped without a container."},
     };
     struct arena *arena = arena_new();
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -403,6 +404,52 @@ static void test_templates_are_held_to_emrs_list(void **state)
         expect_text(err_message(e), slice_fmt(arena, "Executor pod template validation failed. %s", rows[i].message).ptr);
         err_free(e);
     }
+    arena_free(arena);
+}
+
+static void expect_conf(const struct spark_emr_plan *p, const char *key, const char *value, enum spark_conf_source source)
+{
+    const struct spark_conf_entry *e = spark_conf_find(&p->conf, slice_from_cstr(key));
+    if (!e)
+        fail_msg("%s is not set", key);
+    expect_text(e->value, value);
+    assert_int_equal(e->source, source);
+}
+
+static const struct json *item_named(const struct json *list, const char *name)
+{
+    JSON_FOREACH (item, list)
+        if (slice_eq(json_get_text(item, "name"), slice_from_cstr(name)))
+            return item;
+    return NULL;
+}
+
+static void test_what_side_cars_share_with_the_main_container_is_in_the_pod(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct spark_emr_plan p;
+    given_file = "spec:\n  containers:\n  - name: spark-kubernetes-driver\n"
+                 "  - {name: s, image: i, volumeMounts: [{name: emr-container-communicate, mountPath: /signs, readOnly: true}, "
+                 "{name: emr-container-event-log-dir, mountPath: /events}, {name: emr-container-application-log-dir, mountPath: /l}]}\n";
+    assert_null(plan(arena, PI_JAR, WITH_TEMPLATE("driver"), &p));
+    const struct json *main = item_named(JSON_AT(p.pod, "spec", "containers"), "spark-kubernetes-driver");
+    const struct json *volumes = JSON_AT(p.pod, "spec", "volumes"), *mounts = json_get(main, S("volumeMounts"));
+    assert_non_null(json_get(item_named(volumes, "emr-container-communicate"), S("emptyDir")));
+    expect_text(json_get_text(item_named(mounts, "emr-container-communicate"), "mountPath"), "/var/log/fluentd");
+    expect_text(json_get_text(item_named(mounts, "emr-container-event-log-dir"), "mountPath"), "/var/log/spark/apps");
+    expect_text(env_value(&p, "SIDECAR_SIGNAL_FILE"), "/var/log/fluentd/main-container-terminated");
+    expect_conf(&p, "spark.eventLog.dir", "file:///var/log/spark/apps", SPARK_CONF_RELEASE_DEFAULT);
+    assert_null(item_named(volumes, "mnt-dir"));
+    assert_true(has_note(&p, "emr-container-application-log-dir stays empty"));
+    given_file = "spec:\n  containers:\n  - name: spark-kubernetes-executor\n  - {name: s, image: i, volumeMounts: [{name: emr-container-communicate, "
+                 "mountPath: /signs}, {name: temp-data-dir, mountPath: /t}]}\n";
+    assert_null(plan(arena, PI_JAR, WITH_TEMPLATE("executor"), &p));
+    expect_conf(&p, "spark.kubernetes.executor.volumes.emptyDir.emr-container-communicate.mount.path", "/var/log/fluentd", SPARK_CONF_SYSTEM);
+    expect_conf(&p, "spark.kubernetes.executor.volumes.emptyDir.temp-data-dir.mount.path", "/tmp", SPARK_CONF_SYSTEM);
+    expect_conf(&p, "spark.executorEnv.SIDECAR_SIGNAL_FILE", "/var/log/fluentd/main-container-terminated", SPARK_CONF_SYSTEM);
+    assert_null(item_named(JSON_AT(p.pod, "spec", "volumes"), "emr-container-communicate"));
+    assert_null(spark_conf_get(&p.conf, "spark.eventLog.dir").ptr);
     arena_free(arena);
 }
 
@@ -469,15 +516,6 @@ static void test_files_that_cannot_be_read_refuse_the_run(void **state)
     assert_true(slice_starts_with(err_message(e), S("Could not load pod from template file s3://b/given: ")) && err_has_code(e, "USER_ERROR"));
     err_free(e);
     arena_free(arena);
-}
-
-static void expect_conf(const struct spark_emr_plan *p, const char *key, const char *value, enum spark_conf_source source)
-{
-    const struct spark_conf_entry *e = spark_conf_find(&p->conf, slice_from_cstr(key));
-    if (!e)
-        fail_msg("%s is not set", key);
-    expect_text(e->value, value);
-    assert_int_equal(e->source, source);
 }
 
 static void test_a_properties_file_lies_between_conf_and_classifications(void **state)
@@ -671,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_a_sql_job_runs_the_sql_shell),
         cmocka_unit_test(test_a_pod_template_comes_through_the_caller),
         cmocka_unit_test(test_templates_are_held_to_emrs_list),
+        cmocka_unit_test(test_what_side_cars_share_with_the_main_container_is_in_the_pod),
         cmocka_unit_test(test_what_templates_may_hold_is_kept),
         cmocka_unit_test(test_files_that_cannot_be_read_refuse_the_run),
         cmocka_unit_test(test_a_properties_file_lies_between_conf_and_classifications),

@@ -91,10 +91,18 @@ def test_sites_become_xml_files(ember):
 def test_settings_of_submitter_and_logging_are_accepted_and_told(ember):
     run, _ = output(ember, overrides=classify(
         ("emr-job-submitter", {"jobsubmitter.node.toleration.spot": "yes", "jobsubmitter.node.toleration.spot.effect": "NoSchedule"}),
-        ("emr-containers-defaults", {"job-start-timeout": "1800", "executor.logging": "DISABLED"})))
+        ("emr-containers-defaults", {"job-start-timeout": "1800", "executor.logging": "DISABLED", "logging.request.cores": "1", "logging.request.memory": "1Gi", "logging.image": "i"})))
     told = control_log(ember, run)
-    assert "Classification emr-job-submitter has no effect: no submitter pod is needed." in told
-    assert "Classification emr-containers-defaults: executor.logging has no effect" in told, told
+    assert "Classification emr-job-submitter has no effect but for jobsubmitter.logging: no submitter pod is needed." in told
+    assert "Classification emr-containers-defaults: executor.logging is DISABLED: the logs of executors are not shipped." in told, told
+    for name in ("cores", "memory"):
+        assert "Classification emr-containers-defaults: logging.request.%s has no effect" % name in told, told
+    assert "Classification emr-containers-defaults: logging.image has no effect" in told, told
+
+
+def test_without_the_submitters_logging_there_are_no_control_logs(ember):
+    run, text = output(ember, "out=x", overrides=classify(("emr-job-submitter", {"jobsubmitter.logging": "DISABLED"})))
+    assert text == "x\n" and control_log(ember, run) == ""
 
 
 def test_a_properties_file_comes_from_s3(ember):
@@ -145,6 +153,47 @@ def test_a_side_car_of_a_template_does_not_outlive_its_driver(ember):
     run, text = output(ember, "out=done", overrides=classify(("spark-defaults", {
         "spark.kubernetes.driver.podTemplateFile": put(ember, "templates/side.yaml", SIDE_CAR)})))
     assert text == "done\n"
+    ember.wait_reaped(run)
+
+
+SIGNS = """
+spec:
+  containers:
+  - name: helper
+    image: ember/spark:3.5.9
+    command: [sh, -c]
+    args:
+    - |
+      file=/signs/main-container-terminated
+      while ! [ -f $file ]; do sleep 0.1; done
+      echo first > /room/told
+      age() { echo $(( $(date +%%s) - $(stat -c %%Y $file) )); }
+      until [ $(age) -gt 5 ]; do sleep 0.2; done
+      exit 0
+    volumeMounts: [{name: emr-container-communicate, mountPath: /signs, readOnly: true}, {name: room, mountPath: /room}]
+  - name: spark-kubernetes-driver
+    volumeMounts: [{name: room, mountPath: /room}]
+  volumes: [{name: room, emptyDir: {}}]
+""".replace("%%", "%")
+
+
+def test_a_side_car_sees_the_sign_of_life_of_the_main_container(ember):
+    """The file's age never passes the side car's threshold while the job runs, which is longer than the threshold."""
+    run = ember.submit("sh=while ! [ -f /room/told ]; do sleep 0.1; done; sleep 9; stat -c %s /var/log/fluentd/main-container-terminated; printenv SIDECAR_SIGNAL_FILE",
+                       overrides=classify(("spark-defaults", {"spark.kubernetes.driver.podTemplateFile": put(ember, "templates/signs.yaml", SIGNS)})))
+    ember.wait_state(run, "RUNNING")
+    def helper():
+        pod = json.loads(ember.kubectl("get", "pod", "spark-%s-driver" % run, "-n", NAMESPACE, "-o", "json"))
+        return [list(c["state"])[0] for c in pod["status"]["containerStatuses"] if c["name"] == "helper"][0]
+    states = set()
+    while ember.describe(run)["state"] == "RUNNING":
+        try:
+            states.add(helper())
+        except (AssertionError, KeyError, IndexError):
+            pass # the pod is gone, or not yet told of
+    assert "terminated" not in states and "running" in states, states
+    ember.wait_state(run, "COMPLETED")
+    assert ember.s3_log(run) == "0\n/var/log/fluentd/main-container-terminated\n"
     ember.wait_reaped(run)
 
 
