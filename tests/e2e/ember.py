@@ -107,7 +107,7 @@ class Ember:
 
     def run(self, *command, ok=True, **kwargs):
         done = subprocess.run([str(c) for c in command], env=dict(self.env, **kwargs.pop("env", {})), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=120, **kwargs)
+                              stderr=subprocess.PIPE, **{"timeout": 120, **kwargs})
         if ok:
             assert done.returncode == 0, "%s\n%s" % (command, done.stderr.decode(errors="replace"))
         return done

@@ -1,76 +1,20 @@
 """Real Spark in the embedded cluster, driven by the real clients. A run costs some 10 s of CPU, so each one answers several questions."""
-import contextlib, gzip, io, json, os, pathlib, re, signal, time, zipfile
+import contextlib, io, json, os, pathlib, re, signal, time, zipfile
 
 import pytest
 
-from ember import ROOT, processes_of, wait_for
-from jobs import BUCKET, GROUP, NAMESPACE, PREFIX, ROLE, JobEmber
+from ember import ROOT, wait_for
+from jobs import BUCKET, GROUP, NAMESPACE, ROLE
+from spark_jobs import (EXAMPLES, JOB_S, PI, SPARK, control_log, executor_pods, finish, needs_spark, pod_processes, pods, put, small, spark_daemon,
+                        wait_executor_running)
 
-SPARK = ROOT / ".deps/spark"
-EXAMPLES = "local:///usr/lib/spark/examples/jars/spark-examples.jar"
-PI = re.compile(r"^Pi is roughly 3\.[01234]\d*$", re.M)
-JOB_S = 420 # sanitizers, two processors and other tests beside this one
-
-pytestmark = pytest.mark.skipif(not (SPARK / "3.5.9").is_dir(), reason="Spark 3.5.9 is not installed: make setup")
+pytestmark = needs_spark
 
 
 @pytest.fixture(scope="module")
 def ember(folder):
-    daemon = JobEmber(folder, spark_dir=SPARK).start()
-    try:
-        daemon.prepare()
+    with spark_daemon(folder) as daemon:
         yield daemon
-    finally:
-        if daemon.process:
-            daemon.stop()
-        daemon.check_nothing_left()
-
-
-def small(executors=1, *more):
-    return " ".join(["--conf spark.executor.instances=%d --conf spark.executor.memory=512m --conf spark.driver.memory=512m" % executors, *more])
-
-
-def put(ember, key, text):
-    ember.client("s3").put_object(Bucket=BUCKET, Key=key, Body=text.encode() if isinstance(text, str) else text)
-    return "s3://%s/%s" % (BUCKET, key)
-
-
-def finish(ember, run, state="COMPLETED"):
-    """Its last description; when it is not as wished, with what the driver said."""
-    try:
-        return ember.wait_state(run, state, timeout_s=JOB_S)
-    except AssertionError as problem:
-        try:
-            said = ember.s3_log(run, "stderr")[-4000:]
-        except Exception as missing: # the first problem is what matters
-            said = "no log of the driver: %s" % missing
-        raise AssertionError("%s\n%s" % (problem, said))
-
-
-def executor_pods(ember, run):
-    """Names of the executors that have logs in S3."""
-    prefix = "%s/jobs/%s/containers/spark-%s/" % (ember.virtual_cluster, run, run)
-    keys = [o["Key"] for o in ember.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]]
-    return sorted({k[len(prefix):].split("/")[0] for k in keys} - {"spark-%s-driver" % run})
-
-
-def control_log(ember, run):
-    prefix = "%s/jobs/%s/control-logs/" % (ember.virtual_cluster, run)
-    s3, text = ember.client("s3"), ""
-    for o in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", []):
-        text += gzip.decompress(s3.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read()).decode()
-    return text
-
-
-def pod_processes(ember, run):
-    """Java and Python of the run's pods, as (pid, arguments); the daemon and the supervisors are not among them."""
-    found = []
-    for pid, _ in processes_of("spark-" + run):
-        with contextlib.suppress(OSError):
-            words = pathlib.Path("/proc/%d/cmdline" % pid).read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if re.match(r"\S*(java|python3?) ", words):
-                found.append((pid, words))
-    return found
 
 
 def wait_archives(ember, run):
@@ -85,18 +29,6 @@ def wait_archives(ember, run):
         return False
     for name in ("driver", "executor"):
         wait_for(lambda: mapped(name), "the archive of the %s to be used" % name)
-
-
-def pods(ember, run, role):
-    out = ember.kubectl("get", "pods", "-n", NAMESPACE, "-l", "spark-role=%s,emr-containers.amazonaws.com/job.id=%s" % (role, run), "-o", "json")
-    return json.loads(out)["items"]
-
-
-def wait_executor_running(ember, run):
-    def look():
-        assert ember.describe(run)["state"] not in ("FAILED", "COMPLETED"), ember.describe(run)
-        return any(p["status"].get("phase") == "Running" for p in pods(ember, run, "executor"))
-    wait_for(look, "an executor of %s to run" % run, JOB_S)
 
 
 def test_pi_as_the_guide_has_it(ember):
@@ -196,52 +128,6 @@ print(spark.range(10).selectExpr("sum(id)").collect()[0][0])
     assert not re.search(r" INFO (?!DAGScheduler)", err), err[-3000:]
 
 
-def test_templates_a_properties_file_and_sites_reach_driver_and_executors(ember):
-    template = """
-metadata: {labels: {team: pets}}
-spec:
-  volumes: [{name: room, emptyDir: {}}]
-  containers:
-  - name: spark-kubernetes-%s
-    env: [{name: OF_TEMPLATE, value: %s's}]
-    volumeMounts: [{name: room, mountPath: /room}]
-"""
-    driver, executor = (put(ember, "templates/%s.yaml" % who, template % (who, who)) for who in ("driver", "executor"))
-    properties = put(ember, "jobs/some.conf", "spark.my.own   of the file\nspark.sql.shuffle.partitions=5\n")
-    script = put(ember, "jobs/configured.py", """
-import os
-from pyspark.sql import SparkSession
-
-def look(_):
-    open("/room/x", "w").write("room")
-    return os.environ.get("OF_TEMPLATE"), open("/room/x").read(), os.environ.get("MINE")
-
-spark = SparkSession.builder.config("spark.sql.shuffle.partitions", "7").getOrCreate()
-print(look(0), *spark.sparkContext.parallelize([1], 1).map(look).collect())
-hadoop = spark.sparkContext._jsc.hadoopConfiguration()
-print(spark.conf.get("spark.my.own"), spark.conf.get("spark.sql.shuffle.partitions"), hadoop.get("my.site"), hadoop.get("fs.s3a.threads.max"))
-""")
-    overrides = {"applicationConfiguration": [
-        {"classification": "spark-defaults", "properties": {"spark.kubernetes.driver.podTemplateFile": driver, "spark.kubernetes.executor.podTemplateFile": executor,
-                                                            "spark.my.own": "of defaults", "spark.executorEnv.MINE": "particular"}},
-        {"classification": "spark-env", "configurations": [{"classification": "export", "properties": {"MINE": "exported"}}]},
-        {"classification": "core-site", "properties": {"my.site": "of core-site"}}, {"classification": "emrfs-site", "properties": {"fs.s3.threadpool.maxSize": "11"}}]}
-    run = ember.submit(entry_point=script, overrides=overrides, parameters=small(1, "--properties-file", properties))
-    finish(ember, run)
-    assert ember.s3_log(run).splitlines() == ["(\"driver's\", 'room', 'exported') (\"executor's\", 'room', 'particular')",
-                                              "of the file 7 of core-site 11"], ember.s3_log(run)
-
-
-def test_a_jar_from_s3_whose_task_throws(ember):
-    jar = put(ember, "jobs/my.jar", (ROOT / ".deps/jars/spark-examples.jar").read_bytes())
-    run = ember.submit("executor", "no such table: pets", entry_point=jar,
-                       parameters=small(1, "--class org.apache.spark.examples.ThrowingJob --conf spark.task.maxFailures=1"))
-    done = finish(ember, run, "FAILED")
-    assert done["failureReason"] == "USER_ERROR" and "java.lang.IllegalStateException: no such table: pets" in done["stateDetails"], done
-    assert "IllegalStateException: no such table: pets" in ember.s3_log(run, "stderr", executor_pods(ember, run)[0])
-    ember.wait_reaped(run)
-
-
 def test_a_sql_file_from_s3_with_variables(ember):
     sql = put(ember, "jobs/query.sql", """
 -- a comment
@@ -255,48 +141,6 @@ select '${hivevar:word}', count(*), sum(legs) from pets where legs > ${hivevar:l
     assert re.search(r"^hello\t2\t6$", ember.s3_log(run), re.M), ember.s3_log(run)
 
 
-def test_a_failing_script_says_why(ember):
-    script = put(ember, "jobs/failing.py", "def work():\n    raise ValueError('no column named legs')\n\nprint('before', flush=True)\nwork()\n")
-    run = ember.submit(entry_point=script, parameters=small())
-    done = finish(ember, run, "FAILED")
-    assert done["failureReason"] == "USER_ERROR" and "ValueError: no column named legs" in done["stateDetails"], done
-    out = ember.s3_log(run) # Spark lets a Python driver write both into one
-    assert out.startswith("before\nTraceback") and "line 2, in work" in out, out
-
-
-def test_a_driver_that_needs_more_memory_than_it_has(ember):
-    script = put(ember, "jobs/greedy.py", "print('begin', flush=True)\nkeep = bytearray(3 << 30)\nfor i in range(0, len(keep), 4096): keep[i] = 1\nprint('end')\n")
-    run = ember.submit(entry_point=script, parameters=small())
-    done = finish(ember, run, "FAILED")
-    assert "OOMKilled" in done["stateDetails"], done
-    assert ember.s3_log(run) == "begin\n"
-
-
-def test_a_killed_driver_takes_its_executor_along(ember):
-    run = ember.submit("600", entry_point=EXAMPLES, parameters=small(1, "--class org.apache.spark.examples.SleepingJob"))
-    wait_executor_running(ember, run)
-    driver, = [pid for pid, words in pod_processes(ember, run) if "org.apache.spark.deploy.SparkSubmit" in words]
-    os.kill(driver, signal.SIGKILL)
-    done = finish(ember, run, "FAILED")
-    assert "137" in done["stateDetails"], done
-    ember.wait_reaped(run)
-    assert not pods(ember, run, "executor")
-    wait_for(lambda: not pod_processes(ember, run), "the processes to end")
-
-
-def test_a_cancelled_run_leaves_no_process(ember):
-    run = ember.submit("600", entry_point=EXAMPLES, parameters=small(1, "--class org.apache.spark.examples.SleepingJob"))
-    wait_executor_running(ember, run)
-    wait_for(lambda: len(pod_processes(ember, run)) == 2, "driver and executor to run", JOB_S)
-    asked = time.monotonic()
-    assert ember.aws("emr-containers", "cancel-job-run", "--virtual-cluster-id", ember.virtual_cluster, "--id", run)["id"] == run
-    finish(ember, run, "CANCELLED")
-    assert time.monotonic() - asked < 60
-    ember.wait_reaped(run, 60)
-    wait_for(lambda: not pod_processes(ember, run), "the processes to end")
-    assert "SparkContext" in ember.s3_log(run, "stderr")
-
-
 @pytest.mark.skipif(not (SPARK / "4.3.0").is_dir(), reason="Spark 4.3.0 is not installed: tools/setup/setup spark-4.3.0")
 def test_spark_4(ember):
     request = dict(ember.request(entry_point="local:///usr/lib/spark/examples/src/main/python/pi.py", parameters=small()), releaseLabel="emr-spark-8.1.0")
@@ -304,3 +148,56 @@ def test_spark_4(ember):
     finish(ember, run)
     assert PI.search(ember.s3_log(run)) and "Running Spark version 4.3.0" in ember.s3_log(run, "stderr")
     assert len(executor_pods(ember, run)) == 1
+
+
+def test_a_template_whose_first_attempt_fails(ember):
+    script = put(ember, "jobs/moody.py", """
+import os, sys
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.getOrCreate()
+conf = spark.sparkContext.getConf()
+pod = conf.get("spark.kubernetes.driver.pod.name")
+rows = spark.sparkContext.parallelize(range(int(sys.argv[2])), 1).map(lambda n: os.environ["HOSTNAME"]).collect()
+print(sys.argv[1], pod, conf.get("spark.my.word"), len(rows), flush=True)
+if not pod.endswith("-2"):
+    raise RuntimeError("not in the mood at " + pod)
+""")
+    template = ember.aws("emr-containers", "create-job-template", "--name", "moody", "--job-template-data", json.dumps({
+        "executionRoleArn": "${Role}", "releaseLabel": "${Release}",
+        "jobDriver": {"sparkSubmitJobDriver": {"entryPoint": "s3://${Bucket}/jobs/moody.py", "entryPointArguments": ["Hello ${Name}", "${Rows}"], "sparkSubmitParameters": small(1)}},
+        "configurationOverrides": {
+            "applicationConfiguration": [{"classification": "spark-defaults", "properties": {"spark.my.word": "${Word}"}}],
+            "monitoringConfiguration": {"s3MonitoringConfiguration": {"logUri": "s3://${Bucket}"}, "cloudWatchMonitoringConfiguration": {
+                "logGroupName": GROUP, "logStreamNamePrefix": "pi"}}},
+        "parameterConfiguration": {"Rows": {"type": "NUMBER", "defaultValue": "3"}, "Word": {"defaultValue": "a word"}, "Release": {"defaultValue": "emr-7.12.0-latest"}},
+        "jobTags": {"team": "pets", "of": "${Name}"}}))["id"]
+    run = ember.aws("emr-containers", "start-job-run", "--virtual-cluster-id", ember.virtual_cluster, "--job-template-id", template, "--job-template-parameters",
+                    json.dumps({"Role": ROLE, "Bucket": BUCKET, "Name": "Minz", "Rows": "5"}), "--tags", "of=mine", "--retry-policy-configuration", "maxAttempts=3")["id"]
+    done = finish(ember, run)
+    assert done["retryPolicyExecution"] == {"currentAttemptCount": 2} and done["retryPolicyConfiguration"] == {"maxAttempts": 3}
+    assert done["tags"] == {"team": "pets", "of": "mine"} and done["releaseLabel"] == "emr-7.12.0-latest"
+    assert done["stateDetails"].startswith("JobRun completed successfully.") and "failureReason" not in done
+    first, second = ("spark-%s-driver%s" % (run, suffix) for suffix in ("", "-2"))
+    for pod in (first, second):
+        said = "Hello Minz %s a word 5" % pod
+        assert said in ember.s3_log(run, pod=pod).splitlines() and said in "\n".join(ember.cloudwatch_log(run, pod=pod)).splitlines()
+        assert "Running Spark version 3.5.9" in ember.s3_log(run, "stderr", pod) and "Running Spark version 3.5.9" in "\n".join(ember.cloudwatch_log(run, "stderr", pod))
+    assert "RuntimeError: not in the mood at " + first in ember.s3_log(run, pod=first) and "RuntimeError" not in ember.s3_log(run, pod=second)
+    executors = executor_pods(ember, run) # each attempt has its own
+    assert len(executors) == 2 and all("Finished task 0.0 in stage 0.0" in ember.s3_log(run, "stderr", name) for name in executors)
+    ember.wait_reaped(run)
+
+
+def test_ember_run_shows_what_a_script_prints_and_ends_as_it(ember, tmp_path):
+    script = tmp_path / "count pets.py"
+    script.write_text("""
+import sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+print("legs:", spark.createDataFrame([("cat", 4), ("bird", 2)], ["name", "legs"]).groupBy().sum("legs").collect()[0][0], sys.argv[1:])
+sys.exit(7)
+""")
+    done = ember.ember("run", "--create", "--executors", "1", "--conf", "spark.executor.memory=512m", "--conf", "spark.driver.memory=512m", script, "--", "a b", ok=False, timeout=JOB_S)
+    assert done.stdout == b"legs: 6 ['a b']\n", done
+    assert done.returncode == 7, done
