@@ -43,7 +43,7 @@ def main():
             path = os.path.join(folder, name)
             relative = os.path.relpath(path, ROOT)
             top = relative.split(os.sep)[0]
-            test = name.endswith("_test.c")
+            test = name.endswith(("_test.c", "_fixture.c"))
             for number, line in enumerate(open(path, encoding="utf-8"), 1):
                 if FOREIGN.match(line) and top != "base" and not test:
                     problems.append("%s:%d: a foreign library is included outside base/: %s" % (relative, number, line.strip()))

@@ -129,6 +129,20 @@ static struct err *ensure_object(const struct launch_context *context, struct ar
     return as_rejection(k8s_get(context->client, arena, path_of(arena, run, resource, name), ret_object), run);
 }
 
+const char LAUNCH_DRIVER_GONE[] = "DriverGone";
+
+static struct err *ensure_driver(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct json *object,
+                                 struct json **ret_pod)
+{
+    if (!context->driver_known)
+        return ensure_object(context, arena, run, "pods", object, ret_pod);
+    struct err *e = launch_look(context, arena, run, ret_pod);
+    if (!e || e->kind != ERR_NOT_FOUND)
+        return as_rejection(e, run);
+    err_free(e);
+    return err_code(ERR_NOT_FOUND, LAUNCH_DRIVER_GONE, "the driver is gone");
+}
+
 static struct json *object_named(struct arena *arena, const char *kind, struct slice name, const struct job_run *run)
 {
     struct json *object = json_object(arena);
@@ -245,7 +259,7 @@ static struct err *write_objects(const struct launch_context *context, struct ar
     JSON_FOREACH(other, plan->others) {
         TRY(ensure_object(context, arena, run, resource_of(other), other, &ignored));
     }
-    TRY(ensure_object(context, arena, run, "pods", plan->pod, &pod));
+    TRY(ensure_driver(context, arena, run, plan->pod, &pod));
     struct err *e = own(context, arena, run, "services", plan->service_name, pod);
     if (!e)
         e = own(context, arena, run, "configmaps", plan->conf_map_name, pod);

@@ -11,7 +11,11 @@ struct launch_context {
     struct logship *logship;
     struct k8s_client *client;
     struct slice driver_master;
+    bool driver_known; /* the attempt's driver has been seen: it is not made again */
 };
+
+/* The code (ERR_NOT_FOUND) of launch_run for a driver that is known and gone. */
+extern const char LAUNCH_DRIVER_GONE[];
 
 /* What the run must have to get on, of what the room has (jobs/ask.h). A run that can't be planned asks for nothing: its launch says why. */
 struct resources launch_ask(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct resources *room);
@@ -24,7 +28,7 @@ struct launched {
     int64_t start_timeout_s;
     struct slice effective_configuration; /* JSON of spark_emr_plan */
 };
-/* Writes everything of the driver. Errors: ERR_UNAVAILABLE may be tried again; any other rejects the run: e->code is then the failure
+/* Writes everything of the driver. Errors: ERR_UNAVAILABLE may be tried again; LAUNCH_DRIVER_GONE; any other rejects the run: e->code is then the failure
  * reason (FAILURE_…), the message is the cause. */
 struct err *launch_run(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct launched *ret_launched) NODISCARD;
 

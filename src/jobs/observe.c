@@ -13,7 +13,7 @@ struct container {
 struct pod {
     struct pod *next;
     struct arena *arena; /* all that is below */
-    struct slice name;
+    struct slice name, uid; /* a name may have another pod after it, a uid never */
     bool driver, gone;
     bool untold; /* as we have written it: the watch has not told of it */
     struct observation facts; /* of a driver */
@@ -193,6 +193,28 @@ static void read_containers(struct pod *p, const struct json *pod)
     }
 }
 
+/* Of two pods of one name the other is the one that counts. What we have written is the newest there is: until the watch tells of it, the
+ * watch is still at those before it; after that the watch is in order. */
+static bool is_present_one(const struct pod *before, enum observed what)
+{
+    return what == OBSERVED_CREATED || (what == OBSERVED_PRESENT && !before->untold);
+}
+
+/* Takes fresh in the place of before (NULL: nothing was known), or what it tells into before. */
+static bool replaces(struct pod *before, const struct pod *fresh, enum observed what)
+{
+    if (!before)
+        return true;
+    if (before->uid.len && fresh->uid.len && !slice_eq(before->uid, fresh->uid))
+        return is_present_one(before, what);
+    bool told_less = fresh->gone && !fresh->container_count; /* a tombstone has no status */
+    if (!told_less && (what != OBSERVED_CREATED || before->untold))
+        return true;
+    before->gone = before->gone || fresh->gone;
+    before->untold = before->facts.untold = before->untold && !fresh->gone;
+    return false;
+}
+
 void observations_pod(struct observations *obs, struct arena *arena, const struct json *pod, enum observed what, struct slice *ret_run_id)
 {
     const struct json *meta = json_get(pod, S("metadata")), *labels = json_get(meta, S("labels"));
@@ -205,6 +227,7 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
     struct pod *fresh = xcalloc(1, sizeof(*fresh));
     fresh->arena = arena_new();
     fresh->name = slice_dup(fresh->arena, name);
+    fresh->uid = slice_dup(fresh->arena, json_get_text(meta, "uid"));
     fresh->driver = slice_eq(json_get_text(labels, LABEL_SPARK_ROLE), S("driver"));
     fresh->gone = what == OBSERVED_GONE;
     fresh->untold = fresh->facts.untold = what == OBSERVED_CREATED;
@@ -227,14 +250,11 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
     while (*at && !slice_eq((*at)->name, name))
         at = &(*at)->next;
     struct pod *dropped = *at;
-    bool told_less = fresh->gone && !fresh->container_count; /* a tombstone has no status */
-    if (dropped && ((what == OBSERVED_CREATED && !dropped->untold) || told_less)) {
-        dropped->gone = dropped->gone || fresh->gone;
-        dropped->untold = dropped->facts.untold = dropped->untold && !fresh->gone;
-        dropped = fresh;
-    } else {
+    if (replaces(dropped, fresh, what)) {
         fresh->next = dropped ? dropped->next : NULL;
         *at = fresh;
+    } else {
+        dropped = fresh;
     }
     mutex_unlock(&obs->lock);
     if (dropped)

@@ -14,7 +14,8 @@ struct observations *observations_new(void);
 void observations_free(struct observations *obs);
 
 /* CREATED: as we have just written it, or found it since; a pod that the watch has told of already stays as the watch told it. GONE keeps what was known of its
- * containers when the object no longer says it. */
+ * containers when the object no longer says it. Pods of one name are told apart by their uids: what the watch still has to tell of an earlier
+ * one changes nothing of the one that was created after it. */
 enum observed { OBSERVED_PRESENT, OBSERVED_GONE, OBSERVED_CREATED };
 /* Takes in one pod; *ret_run_id (in the arena) is absent when it is no run's. */
 void observations_pod(struct observations *obs, struct arena *arena, const struct json *pod, enum observed what, struct slice *ret_run_id);

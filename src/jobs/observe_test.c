@@ -31,16 +31,21 @@ static void assert_text(struct slice got, const char *want)
         fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
 }
 
-static void tell(const char *name, const char *role, const char *status, enum observed what)
+static void tell_of(const char *uid, const char *name, const char *role, const char *status, enum observed what)
 {
     struct json *pod;
     struct slice id, text = slice_fmt(arena,
-                                      "{\"metadata\":{\"name\":\"%s\",\"creationTimestamp\":\"2026-11-21T21:10:00Z\",\"labels\":"
+                                      "{\"metadata\":{\"uid\":\"%s\",\"name\":\"%s\",\"creationTimestamp\":\"2026-11-21T21:10:00Z\",\"labels\":"
                                       "{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"%s\"}},\"status\":%s}",
-                                      name, role, status);
+                                      uid, name, role, status);
     assert_null(json_parse(arena, text, JSON_DUPLICATES_REFUSE, &pod));
     observations_pod(obs, arena, pod, what, &id);
     assert_text(id, "r");
+}
+
+static void tell(const char *name, const char *role, const char *status, enum observed what)
+{
+    tell_of("u", name, role, status, what);
 }
 
 static struct observation seen(void)
@@ -162,6 +167,31 @@ static void test_a_driver_is_untold_until_the_watch_tells_of_it(void **state)
     assert_true(seen().gone && seen().driver == DRIVER_ABSENT);
 }
 
+static void test_what_is_late_of_an_earlier_pod_of_the_name_says_nothing_of_the_one_we_have_written(void **state)
+{
+    tell_of("u1", "d", "driver", RUNNING, OBSERVED_PRESENT);
+    tell_of("u2", "d", "driver", "{}", OBSERVED_CREATED);
+    assert_true(seen().untold && seen().driver == DRIVER_PENDING);
+    tell_of("u1", "d", "driver", ENDED("1", ""), OBSERVED_PRESENT);
+    tell_of("u1", "d", "driver", "{}", OBSERVED_GONE);
+    assert_true(seen().untold && !seen().gone && seen().driver == DRIVER_PENDING);
+    tell_of("u2", "d", "driver", RUNNING, OBSERVED_PRESENT);
+    assert_true(!seen().untold && seen().driver == DRIVER_RUNNING);
+    tell_of("u2", "d", "driver", RUNNING, OBSERVED_GONE);
+    assert_true(seen().gone);
+    tell_of("u3", "d", "driver", "{}", OBSERVED_CREATED); /* the watch has told that the one before is gone */
+    assert_true(!seen().gone && seen().untold);
+}
+
+static void test_a_watch_that_knows_the_pod_tells_of_its_successor(void **state)
+{
+    tell_of("u1", "d", "driver", ENDED("1", ""), OBSERVED_PRESENT);
+    tell_of("u2", "d", "driver", RUNNING, OBSERVED_PRESENT); /* between them a list */
+    assert_int_equal(seen().driver, DRIVER_RUNNING);
+    tell_of("u1", "d", "driver", "{}", OBSERVED_GONE);
+    assert_false(seen().gone);
+}
+
 static void test_pods_are_counted_and_only_the_driver_decides(void **state)
 {
     tell("d", "driver", RUNNING, OBSERVED_PRESENT);
@@ -200,6 +230,8 @@ int main(void)
         TEST(test_a_tombstone_keeps_the_containers_as_ended),
         TEST(test_what_was_created_never_replaces_what_was_told),
         TEST(test_a_driver_is_untold_until_the_watch_tells_of_it),
+        TEST(test_what_is_late_of_an_earlier_pod_of_the_name_says_nothing_of_the_one_we_have_written),
+        TEST(test_a_watch_that_knows_the_pod_tells_of_its_successor),
         TEST(test_pods_are_counted_and_only_the_driver_decides),
         TEST(test_pods_of_no_run_are_ignored),
     };

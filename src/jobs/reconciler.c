@@ -1,4 +1,4 @@
-/* Worker threads take keys from the queue. A key is a job run's id, or "vc/" and a virtual cluster's. One step: row + observation ->
+/* Worker threads take keys from the queue. A key is a job run's id, "vc/" and a virtual cluster's, or the sweep's. One step: row + observation ->
  * decide() -> do it -> write the fact. Watches and the log shipper only put keys in. What a step does: run_step.c, run_logs.c,
  * virtual_cluster_step.c; the clusters: feed.c. */
 #include "jobs/reconciler.h"
@@ -25,6 +25,32 @@ int64_t reconciler_monotonic_ms(const struct reconciler *r)
 
 /* ---- steps ---- */
 
+static struct slice virtual_cluster_key(struct arena *arena, struct slice id)
+{
+    return slice_fmt(arena, VIRTUAL_CLUSTER_KEY "%.*s", SLICE_ARG(id));
+}
+
+static struct err *add_terminating(struct reconciler *r, struct arena *arena)
+{
+    const struct slice terminating = S("TERMINATING");
+    struct virtual_cluster_filter filter = {.states = &terminating, .state_count = 1, .limit = 100000};
+    struct virtual_cluster_page page;
+    TRY(store_virtual_cluster_list(r->options.store, arena, &filter, &page));
+    for (size_t i = 0; i < page.count; i++)
+        work_queue_add_absent(r->queue, virtual_cluster_key(arena, page.rows[i].id), reconciler_monotonic_ms(r));
+    return NULL;
+}
+
+static struct err *add_open(struct reconciler *r, struct arena *arena)
+{
+    struct open_run *runs;
+    size_t count;
+    TRY(store_job_run_list_open(r->options.store, arena, &runs, &count));
+    for (size_t i = 0; i < count; i++)
+        work_queue_add_absent(r->queue, runs[i].id, reconciler_monotonic_ms(r));
+    return NULL;
+}
+
 /* Longer and longer, by how long it has been tried, not by how often: no state to keep. */
 static int64_t retry_ms(const struct step *s)
 {
@@ -32,12 +58,28 @@ static int64_t retry_ms(const struct step *s)
     return tried_ms < RETRY_MIN_MS ? RETRY_MIN_MS : tried_ms > RETRY_MAX_MS ? RETRY_MAX_MS : tried_ms;
 }
 
+/* Of every open run and every virtual cluster that is to end somebody is told: when it was written down, and at the start. But what was
+ * written down may have had its answer lost, and then nobody was. */
+static struct err *sweep(struct step *s)
+{
+    struct reconciler *r = s->reconciler;
+    TRY(add_terminating(r, s->arena));
+    return add_open(r, s->arena);
+}
+
+static struct err *step_of(struct step *s, struct slice key)
+{
+    const struct slice cluster_prefix = S(VIRTUAL_CLUSTER_KEY);
+    if (slice_eq(key, S(SWEEP_KEY)))
+        return sweep(s);
+    return slice_starts_with(key, cluster_prefix) ? step_virtual_cluster(s, slice_from(key, cluster_prefix.len)) : step_run(s, key);
+}
+
 static void step_key(struct reconciler *r, struct slice key)
 {
     struct step s = {.reconciler = r, .arena = arena_new(), .now = reconciler_now(r)};
     int64_t began_us = monotonic_us();
-    struct slice cluster_prefix = S(VIRTUAL_CLUSTER_KEY);
-    struct err *e = slice_starts_with(key, cluster_prefix) ? step_virtual_cluster(&s, slice_from(key, cluster_prefix.len)) : step_run(&s, key);
+    struct err *e = step_of(&s, key);
     int64_t now_ms = reconciler_monotonic_ms(r), latest = now_ms + LOOK_AGAIN_MS;
     int64_t again = s.over ? now_ms : s.again_ms ? s.again_ms : s.done ? 0 : latest;
     if (e) {
@@ -90,27 +132,6 @@ static void logs_changed(void *ctx, struct slice job_run_id)
     reconciler_nudge(ctx, job_run_id);
 }
 
-static struct err *nudge_terminating(struct reconciler *r, struct arena *arena)
-{
-    const struct slice terminating = S("TERMINATING");
-    struct virtual_cluster_filter filter = {.states = &terminating, .state_count = 1, .limit = 100000};
-    struct virtual_cluster_page page;
-    TRY(store_virtual_cluster_list(r->options.store, arena, &filter, &page));
-    for (size_t i = 0; i < page.count; i++)
-        reconciler_nudge_virtual_cluster(r, page.rows[i].id);
-    return NULL;
-}
-
-static struct err *nudge_open(struct reconciler *r, struct arena *arena)
-{
-    struct open_run *runs;
-    size_t count;
-    TRY(store_job_run_list_open(r->options.store, arena, &runs, &count));
-    for (size_t i = 0; i < count; i++)
-        reconciler_nudge(r, runs[i].id);
-    return NULL;
-}
-
 static struct err *start_workers(struct reconciler *r)
 {
     size_t wanted = r->options.workers == RECONCILER_STEPPED ? 0 : WORKER_COUNT;
@@ -143,15 +164,16 @@ struct err *reconciler_start(const struct reconciler_options *options, struct re
         },
         &r->logship);
     if (!e)
-        e = nudge_terminating(r, arena);
+        e = add_terminating(r, arena);
     if (!e)
-        e = nudge_open(r, arena);
+        e = add_open(r, arena);
     if (!e)
         e = start_workers(r);
     if (e) {
         reconciler_stop(r);
         return e;
     }
+    work_queue_add(r->queue, S(SWEEP_KEY), reconciler_monotonic_ms(r) + LOOK_AGAIN_MS);
     *ret_reconciler = r;
     return NULL;
 }
@@ -182,7 +204,7 @@ void reconciler_nudge(struct reconciler *r, struct slice job_run_id)
 void reconciler_nudge_virtual_cluster(struct reconciler *r, struct slice virtual_cluster_id)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
-    reconciler_nudge(r, slice_fmt(arena, VIRTUAL_CLUSTER_KEY "%.*s", SLICE_ARG(virtual_cluster_id)));
+    reconciler_nudge(r, virtual_cluster_key(arena, virtual_cluster_id));
 }
 
 void reconciler_nudge_queues(struct reconciler *r)

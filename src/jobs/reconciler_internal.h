@@ -15,6 +15,7 @@
 #define LOOK_AGAIN_MS 60000 /* every open run is looked at so often, told or not */
 #define REAP_POLL_MS 2000
 #define VIRTUAL_CLUSTER_KEY "vc/"
+#define SWEEP_KEY "sweep/"
 
 struct reconciler {
     struct reconciler_options options;

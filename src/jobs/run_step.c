@@ -13,6 +13,7 @@ struct launch_context launch_context_of(const struct step *s)
         .logship = s->reconciler->logship,
         .client = s->feed->is.client,
         .driver_master = s->feed->is.driver_master,
+        .driver_known = s->seen.driver != DRIVER_ABSENT,
     };
 }
 
@@ -205,10 +206,31 @@ static struct instant created_at_of(const struct json *pod, struct instant other
     return text.ptr && instant_parse_iso8601(text, &t) ? t : otherwise;
 }
 
-/* Its driver came and went while the answers to its launch were lost: another would be a second one of the attempt. */
+/* Its driver is not there, whatever the watch has told by now. */
+static void observe_gone(struct step *s)
+{
+    struct slice ignored;
+    observations_pod(s->reconciler->observations, s->arena, tombstone_of(s), OBSERVED_GONE, &ignored);
+    s->over = true;
+}
+
+/* Its driver came and went while the answers to its launch were lost: another would be a second one of the attempt. Unless that was made
+ * already, before anybody knew of the first, and its answer was lost too. */
 static struct err *launched_and_gone(struct step *s)
 {
+    struct launch_context context = launch_context_of(s);
     enum job_run_state to;
+    struct json *pod;
+    struct err *e = launch_look(&context, s->arena, &s->run, &pod);
+    if (!e) {
+        struct slice ignored;
+        observations_pod(s->reconciler->observations, s->arena, pod, OBSERVED_CREATED, &ignored);
+        s->over = true;
+        return NULL;
+    }
+    if (e->kind != ERR_NOT_FOUND)
+        return e;
+    err_free(e);
     if (!job_run_state_next(s->state, JOB_RUN_EVENT_LAUNCHED, &to))
         return err_new(ERR_INTERNAL, "a run that is %.*s was launched", SLICE_ARG(s->run.state));
     return change(s, (struct job_run_change){
@@ -230,6 +252,11 @@ static struct err *launch(struct step *s)
     struct err *e = launch_run(&context, s->arena, &s->run, &launched);
     feed_leave(s->feed, e);
     s->failing_since = later_of(s->run.launch_started_at, s->reconciler->started_at);
+    if (e && e->code == LAUNCH_DRIVER_GONE) {
+        err_free(e);
+        observe_gone(s);
+        return NULL;
+    }
     if (e && e->kind == ERR_UNAVAILABLE && s->now.ms - s->failing_since.ms < CLUSTER_TROUBLE_MAX_MS)
         return err_wrap(e, "launching job run %.*s", SLICE_ARG(s->run.id));
     if (e)

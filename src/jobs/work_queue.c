@@ -116,20 +116,26 @@ static struct entry **find(struct work_queue *q, struct slice key)
     return link;
 }
 
+/* link: where find() has found nothing. */
+static void insert(struct work_queue *q, struct entry **link, struct slice key, int64_t due_ms)
+{
+    struct entry *e = xcalloc(1, sizeof(*e));
+    char *copy = xmalloc(key.len + 1);
+    memcpy(copy, key.ptr, key.len);
+    copy[key.len] = 0;
+    e->key = slice_of(copy, key.len);
+    e->due_ms = due_ms;
+    *link = e;
+    push(q, e);
+}
+
 void work_queue_add(struct work_queue *q, struct slice key, int64_t due_ms)
 {
     mutex_lock(&q->lock);
     struct entry **link = find(q, key);
     struct entry *e = *link;
     if (!e) {
-        e = xcalloc(1, sizeof(*e));
-        char *copy = xmalloc(key.len + 1);
-        memcpy(copy, key.ptr, key.len);
-        copy[key.len] = 0;
-        e->key = slice_of(copy, key.len);
-        e->due_ms = due_ms;
-        *link = e;
-        push(q, e);
+        insert(q, link, key, due_ms);
     } else if (e->position == NOT_IN_HEAP) {
         e->again_ms = e->again && e->again_ms < due_ms ? e->again_ms : due_ms;
         e->again = true;
@@ -138,6 +144,17 @@ void work_queue_add(struct work_queue *q, struct slice key, int64_t due_ms)
         sift_up(q, e->position);
     }
     condition_signal(&q->changed);
+    mutex_unlock(&q->lock);
+}
+
+void work_queue_add_absent(struct work_queue *q, struct slice key, int64_t due_ms)
+{
+    mutex_lock(&q->lock);
+    struct entry **link = find(q, key);
+    if (!*link) {
+        insert(q, link, key, due_ms);
+        condition_signal(&q->changed);
+    }
     mutex_unlock(&q->lock);
 }
 

@@ -9,6 +9,8 @@ struct work_queue *work_queue_new(void);
 void work_queue_free(struct work_queue *queue);
 /* due_ms: monotonic_ms() or later; an earlier time replaces a later one. */
 void work_queue_add(struct work_queue *queue, struct slice key, int64_t due_ms);
+/* Only when it is not in the queue and no worker has it. */
+void work_queue_add_absent(struct work_queue *queue, struct slice key, int64_t due_ms);
 /* Waits for the next due key. False when the queue was stopped. The key stays valid until work_queue_done. */
 bool work_queue_take(struct work_queue *queue, struct slice *ret_key);
 /* As take, at this time and without waiting: false when none is due. */

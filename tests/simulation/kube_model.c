@@ -24,6 +24,7 @@ struct pod {
     int exit_code;
     int executors_left;
     int64_t created_at, started_at, ended_at, due, gone_due;
+    unsigned uid;
 };
 
 struct object {
@@ -47,8 +48,8 @@ struct k8s_watch {
     void *ctx;
     struct event events[EVENTS_MAX];
     size_t first, count;
-    bool known[PODS_MAX], live, stopped, delivering, troubled;
-    int64_t list_due;
+    bool known[PODS_MAX], live, stopped, delivering;
+    int64_t list_due, troubled_since; /* 0: as far as is told, all is well */
 };
 
 struct k8s_client {
@@ -64,6 +65,7 @@ struct k8s_client {
 
 static struct k8s_client *all_clients;
 static struct k8s_watch *watches[WATCHES_MAX];
+static unsigned pods_made; /* in this seed */
 
 /* ---- clusters ---- */
 
@@ -88,6 +90,7 @@ void kube_free_all(void)
 void kube_reset(void)
 {
     kube_free_all();
+    pods_made = 0;
     for (int i = 0; i < CLUSTERS; i++)
         sim.clusters[i] = client_new(i);
 }
@@ -116,7 +119,14 @@ void kube_outage(int cluster, int64_t until)
 int64_t kube_away_ms(int cluster)
 {
     const struct k8s_client *c = sim.clusters[cluster];
-    return !c ? NEVER : is_away(c) ? sim.now - c->away_since : 0;
+    int64_t away_ms = !c ? NEVER : is_away(c) ? sim.now - c->away_since : 0;
+    for (int i = 0; i < WATCHES_MAX; i++) {
+        const struct k8s_watch *w = watches[i];
+        bool troubled = w && !w->stopped && w->client->cluster == cluster && w->troubled_since;
+        if (troubled && sim.now - w->troubled_since > away_ms)
+            away_ms = sim.now - w->troubled_since;
+    }
+    return away_ms;
 }
 
 void kube_calm(void)
@@ -231,7 +241,7 @@ static struct json *pod_json(struct arena *arena, const struct pod *p, bool tomb
 {
     struct json *object = json_object(arena), *meta = json_ensure_object(arena, object, "metadata"), *labels = json_ensure_object(arena, meta, "labels");
     json_set_text(arena, meta, "name", slice_from_cstr(p->name));
-    json_set_cstr(arena, meta, "uid", "u");
+    json_set_text(arena, meta, "uid", slice_fmt(arena, "u%u", p->uid));
     json_set_text(arena, labels, LABEL_JOB_ID, sim.runs[p->run].row.id);
     json_set_cstr(arena, labels, LABEL_SPARK_ROLE, p->driver ? "driver" : "executor");
     if (tombstone)
@@ -252,6 +262,11 @@ static void push(struct k8s_watch *w, const struct event *event)
     w->events[(w->first + w->count++) % EVENTS_MAX] = *event;
 }
 
+static bool is_named(const struct event *e, const char *name)
+{
+    return e->index >= 0 && strcmp(e->pod.name, name) == 0;
+}
+
 static void tell(struct k8s_client *c, int index, bool gone)
 {
     for (int i = 0; i < WATCHES_MAX; i++) {
@@ -259,10 +274,10 @@ static void tell(struct k8s_client *c, int index, bool gone)
         if (!w || w->client != c || !w->live || w->stopped)
             continue;
         struct event event = {.kind = gone ? K8S_GONE : K8S_PRESENT, .pod = c->pods[index], .index = index, .due = sim.now + sim_delay()};
-        /* Late ones hold up those behind them, now and then only those of their own pod. */
+        /* Late ones hold up those behind them, now and then only those of their own name. */
         for (size_t k = 0; k < w->count; k++) {
             const struct event *before = &w->events[(w->first + k) % EVENTS_MAX];
-            if (before->due > event.due && (before->index == index || sim_below(4)))
+            if (before->due > event.due && (is_named(before, c->pods[index].name) || sim_below(4)))
                 event.due = before->due;
         }
         push(w, &event);
@@ -277,13 +292,22 @@ static void tell(struct k8s_client *c, int index, bool gone)
     }
 }
 
+static int pod_index(const struct k8s_client *c, struct slice name)
+{
+    for (int i = 0; i < c->pod_count; i++) {
+        if (!c->pods[i].gone && slice_eq(slice_from_cstr(c->pods[i].name), name))
+            return i;
+    }
+    return -1;
+}
+
 static void list(struct k8s_watch *w)
 {
     struct k8s_client *c = w->client;
     for (int i = 0; i < c->pod_count; i++) {
         if (!c->pods[i].gone)
             push(w, &(struct event){.kind = K8S_PRESENT, .pod = c->pods[i], .index = i, .due = sim.now});
-        else if (w->known[i])
+        else if (w->known[i] && pod_index(c, slice_from_cstr(c->pods[i].name)) < 0) /* else the name is there: it is told of */
             push(w, &(struct event){.kind = K8S_GONE, .pod = c->pods[i], .index = i, .tombstone = true, .due = sim.now});
     }
     push(w, &(struct event){.kind = K8S_SYNCED, .index = -1, .due = sim.now});
@@ -333,11 +357,12 @@ static void deliver(struct k8s_watch *w)
             w->known[event.index] = event.kind == K8S_PRESENT;
         if (event.kind == K8S_GONE)
             w->client->pods[event.index].told_gone_at = ++sim.operation;
+        w->troubled_since = 0;
         w->fn(w->ctx, event.kind, event.index < 0 ? NULL : pod_json(arena, &event.pod, event.tombstone), NULL);
     } else if (!w->live && w->count == 0 && is_away(w->client)) {
         struct err *e = sim_one_in(4) && sim.faults ? err_new(ERR_DENIED, "forbidden") : err_new(ERR_UNAVAILABLE, "connection refused");
         sim_trace("the watch tells", "trouble", -1, w->client->cluster);
-        w->troubled = true;
+        w->troubled_since = w->troubled_since ? w->troubled_since : sim.now;
         w->list_due = sim.now + 10 * SECOND;
         w->fn(w->ctx, K8S_TROUBLE, NULL, e);
         err_free(e);
@@ -408,6 +433,7 @@ static int pod_add(struct k8s_client *c, const struct pod *what)
         sim_fail(what->run, "too many pods");
     c->pods[c->pod_count] = *what;
     struct pod *p = &c->pods[c->pod_count];
+    p->uid = ++pods_made;
     p->created_at = sim.now;
     p->gone_due = NEVER;
     p->due = sim.now + sim_delay();
@@ -453,7 +479,7 @@ static void pod_runs(struct k8s_client *c, int index)
     struct pod *p = &c->pods[index];
     if (p->executors_left > 0) {
         struct pod executor = {.run = p->run, .attempt = p->attempt, .owner = index};
-        struct slice name = slice_fmt(sim.arena, "%.20s-%d-exec-%d", p->name, p->attempt, p->executors_left);
+        struct slice name = slice_fmt(sim.arena, "%.25s-%d-exec-%d", p->name, p->attempt, p->executors_left);
         memcpy(executor.name, slice_dup(sim.arena, name).ptr, name.len + 1);
         memcpy(executor.name, "exec-", 5);
         p->executors_left--;
@@ -518,6 +544,15 @@ bool kube_pod_is_gone(int cluster, const char *name)
             return c->pods[i].phase == POD_PENDING;
     }
     return true;
+}
+
+bool kube_was_made_again(int cluster, const char *name)
+{
+    const struct k8s_client *c = sim.clusters[cluster];
+    int made = 0;
+    for (int i = 0; c && i < c->pod_count; i++)
+        made += strcmp(c->pods[i].name, name) == 0;
+    return made > 1;
 }
 
 /* ---- turns ---- */
@@ -606,7 +641,7 @@ static enum fate request(struct k8s_client *c, const char *what, int run, struct
     *ret_e = NULL;
     if (fate != FATE_DONE) {
         *ret_e = err_new(ERR_UNAVAILABLE, "nobody answers");
-        return fate;
+        return is_away(c) ? FATE_NOT : fate;
     }
     if (is_away(c)) {
         sim.now += sim.faults && sim_one_in(3) ? 15 * SECOND : 0;
@@ -646,15 +681,6 @@ struct slice sim_id(struct slice name)
 static struct slice last_of(struct slice path)
 {
     return slice_from(path, (size_t)(slice_rindex(path, '/') + 1));
-}
-
-static int pod_index(const struct k8s_client *c, struct slice name)
-{
-    for (int i = 0; i < c->pod_count; i++) {
-        if (!c->pods[i].gone && slice_eq(slice_from_cstr(c->pods[i].name), name))
-            return i;
-    }
-    return -1;
 }
 
 static struct object *object_named(struct k8s_client *c, struct slice name)
@@ -699,22 +725,6 @@ static int attempt_of(struct slice name)
     return tail.len ? tail.ptr[1] - '0' : 1;
 }
 
-/* What is on its way of an earlier pod of the name is told no more: the engine knows pods by their names. */
-static void forget_events(const struct k8s_client *c, const char *name)
-{
-    for (int i = 0; i < WATCHES_MAX; i++) {
-        struct k8s_watch *w = watches[i];
-        size_t kept = 0;
-        for (size_t k = 0; w && w->client == c && k < w->count; k++) {
-            const struct event event = w->events[(w->first + k) % EVENTS_MAX];
-            if (event.index < 0 || strcmp(event.pod.name, name) != 0)
-                w->events[(w->first + kept++) % EVENTS_MAX] = event;
-        }
-        if (w && w->client == c)
-            w->count = kept;
-    }
-}
-
 static void create_pod(struct k8s_client *c, struct slice name)
 {
     static const enum pod_fate USUAL[] = {FATE_SUCCEEDS, FATE_SUCCEEDS, FATE_SUCCEEDS, FATE_FAILS, FATE_FAILS, FATE_OOM, FATE_EVICTED};
@@ -726,7 +736,6 @@ static void create_pod(struct k8s_client *c, struct slice name)
     if (sim_one_in(sim.odds.stuck))
         driver.fate = sim_one_in(2) ? FATE_NEVER_PLACED : FATE_IMAGE_MISSING;
     memcpy(driver.name, name.ptr, name.len);
-    forget_events(c, driver.name);
     sim_trace("driver is created", NULL, run, attempt);
     pod_add(c, &driver);
 }

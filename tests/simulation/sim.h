@@ -143,7 +143,7 @@ void kube_outage(int cluster, int64_t until);
 void kube_replace(int cluster);
 void kube_reconnect(int cluster);
 void kube_remove(int cluster);
-int64_t kube_away_ms(int cluster); /* how long an outage lasts by now; 0: it is there */
+int64_t kube_away_ms(int cluster); /* how long an outage lasts by now, or lasts as far as the daemon was told; 0: it is there */
 void kube_calm(void);           /* no outages any more */
 void kube_check_reaped(int run);
 void kube_check_stopped(int run);
@@ -151,6 +151,7 @@ void kube_check_created_logs(int run);
 void kube_check_end(void);
 struct err *kube_connect(void *ctx, struct slice cluster, struct reconciler_cluster *ret_cluster);
 bool kube_pod_is_gone(int cluster, const char *name);
+bool kube_was_made_again(int cluster, const char *name); /* a pod of the name went before anybody knew, and there was another */
 
 void logs_reset(void);
 void logs_forget(void);         /* the daemon ended: what is on disk stays */

@@ -653,8 +653,6 @@ struct err *sim_start_run(int vc, int same_as)
     sim.runs[next].bad_plan = same_as < 0 && sim_one_in(40);
     sim.runs[next].start_timeout_s = 60 + sim_below(4) * 60;
     struct err *e = store_job_run_insert(sim.store, sim.arena, &row, slice_fmt(sim.arena, "arn/%.*s", SLICE_ARG(row.id)), token, S("sha"), &id);
-    if (e && sim.run_count > next && !sim.dead) /* made, and the answer lost: the client asks again with its token */
-        reconciler_nudge(sim.reconciler, sim.runs[next].row.id);
     if (e)
         return e;
     if (same_as >= 0 && !slice_eq(id, sim.runs[same_as].row.id))

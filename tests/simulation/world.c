@@ -61,19 +61,21 @@ static void daemon_start(void)
 
 /* ---- users ---- */
 
-static void ignore(const char *what, struct err *e)
+/* Who is refused, or thinks so, tells the reconciler nothing. */
+static bool is_done(const char *what, struct err *e)
 {
     if (e)
         sim_trace("a user is refused", what, -1, 0);
+    bool done = !e && !sim.dead;
     err_free(e);
+    return done;
 }
 
 static void user_cancels(int run)
 {
     sim_trace("a user cancels", NULL, run, 0);
     struct slice id = sim.runs[run].row.id;
-    ignore("cancel", job_run_cancel(sim.store, id, S("arn:aws:iam::111122223333:root"), (struct instant){.ms = sim.now}));
-    if (!sim.dead)
+    if (is_done("cancel", job_run_cancel(sim.store, id, S("arn:aws:iam::111122223333:root"), (struct instant){.ms = sim.now})))
         reconciler_nudge(sim.reconciler, id);
 }
 
@@ -85,8 +87,7 @@ static void user_deletes(int vc)
     sim.vcs[vc].wants_end = true;
     if (slice_eq(row->state, S("TERMINATED")))
         return;
-    ignore("delete", store_virtual_cluster_move(sim.store, row->id, row->state, S("TERMINATING"), &changed));
-    if (!sim.dead)
+    if (is_done("delete", store_virtual_cluster_move(sim.store, row->id, row->state, S("TERMINATING"), &changed)))
         reconciler_nudge_virtual_cluster(sim.reconciler, row->id);
 }
 
@@ -94,8 +95,8 @@ static void user_limits(int vc)
 {
     struct virtual_cluster_limits limits = {.max_concurrent_job_runs = sim_below(4), .max_in_queue_job_runs = sim_one_in(4) ? 1 + sim_below(6) : 0};
     sim_trace("a user sets a limit", NULL, -1, limits.max_concurrent_job_runs);
-    ignore("limits", store_virtual_cluster_update(sim.store, sim.arena, sim.vcs[vc].row.id, &limits, SLICE_NONE, SLICE_NONE, (struct instant){.ms = sim.now}));
-    if (!sim.dead)
+    struct instant now = {.ms = sim.now};
+    if (is_done("limits", store_virtual_cluster_update(sim.store, sim.arena, sim.vcs[vc].row.id, &limits, SLICE_NONE, SLICE_NONE, now)))
         reconciler_nudge_queues(sim.reconciler);
 }
 
@@ -128,7 +129,7 @@ static void user_turn(void)
     case 4:
         if (sim.run_count) {
             int run = (int)sim_below(sim.run_count);
-            ignore("start", sim_start_run(sim.runs[run].vc, run));
+            (void)is_done("start", sim_start_run(sim.runs[run].vc, run));
         }
         break;
     case 5:
@@ -138,7 +139,7 @@ static void user_turn(void)
         break;
     default:
         if (sim.run_count < sim.runs_wanted)
-            ignore("start", sim_start_run(vc, -1));
+            (void)is_done("start", sim_start_run(vc, -1));
         break;
     }
     sim.in_user = before;
