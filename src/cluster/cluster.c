@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mutex.h"
+#include "cluster/apiserver/quota.h"
 #include "cluster/apiserver/registry.h"
 #include "cluster/apiserver/server.h"
 #include "cluster/apiserver/tokens.h"
@@ -291,7 +292,7 @@ static void cluster_stop(struct cluster *cluster)
 
 static struct err *start_server(struct clusters *clusters, struct cluster *cluster)
 {
-    struct registry_options registry = {.dir = cluster->dir.ptr};
+    struct registry_options registry = {.dir = cluster->dir.ptr, .settle = quota_settle};
     TRY(registry_open(&registry, &cluster->registry));
     struct tokens_options tokens = {.dir = cluster->dir.ptr, .issuer = server_url(cluster->arena, cluster), .registry = cluster->registry};
     TRY(tokens_open(&tokens, &cluster->tokens));

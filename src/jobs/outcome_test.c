@@ -163,6 +163,10 @@ static void test_a_clusters_refusal_is_worded(void **state)
         enum err_kind kind;
         const char *message, *reason, *words;
     } ROWS[] = {
+        {ERR_DENIED, "pods \"spark-1-driver\" is forbidden: failed quota: small: must specify limits.cpu for: spark-kubernetes-driver", "USER_ERROR",
+         "JobRun submission failed. Namespace ns forbids the pod: failed quota: small: must specify limits.cpu for: spark-kubernetes-driver"},
+        {ERR_DENIED, "pods \"spark-1-driver\" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi", "USER_ERROR",
+         "JobRun submission failed. Namespace ns forbids the pod: maximum memory usage per Container is 1Gi, but limit is 2Gi"},
         {ERR_DENIED, "pods \"spark-1-driver\" is forbidden: exceeded quota: small, requested: limits.memory=1408Mi, used: limits.memory=0, limited: limits.memory=1Gi", "USER_ERROR",
          "Cluster local does not have sufficient resources. Namespace ns: exceeded quota: small, requested: limits.memory=1408Mi, used: limits.memory=0, limited: limits.memory=1Gi"},
         {ERR_DENIED, "pods \"spark-1-driver\" is forbidden: error looking up service account ns/pets: serviceaccount \"pets\" not found", "USER_ERROR",

@@ -149,6 +149,41 @@ def test_a_namespace_that_is_gone(ember):
     assert (final["failureReason"], final["stateDetails"]) == ("USER_ERROR", "JobRun submission failed. Namespace gone does not exist in cluster local.")
 
 
+def final_of(ember, cluster, token, **request):
+    run = ember.emr.start_job_run(clientToken=token, **dict(ember.request(**request), virtualClusterId=cluster))["id"]
+    look = lambda: ember.emr.describe_job_run(virtualClusterId=cluster, id=run)["jobRun"]
+    final = wait_for(lambda: look()["state"] == "FAILED" and look(), "the run to fail")
+    return final["failureReason"], final["stateDetails"]
+
+
+def test_a_quota_that_is_used_up(ember):
+    cluster = virtual_cluster(ember, "quota")
+    ember.kubectl("create", "quota", "small", "-n", "quota", "--hard=requests.memory=1Gi,limits.memory=8Gi,pods=4")
+    assert final_of(ember, cluster, "quota-1", parameters="--conf spark.driver.memory=2g") == (
+        "USER_ERROR", "Cluster local does not have sufficient resources. Namespace quota: exceeded quota: small, requested: requests.memory=2867Mi, "
+                      "used: requests.memory=0, limited: requests.memory=1Gi")
+    assert "requests.memory  0" in ember.kubectl("describe", "quota", "small", "-n", "quota") # what did not fit is not counted
+    run = ember.emr.start_job_run(clientToken="quota-2", **dict(ember.request(parameters="--conf spark.driver.memory=512m"), virtualClusterId=cluster))["id"]
+    wait_for(lambda: ember.emr.describe_job_run(virtualClusterId=cluster, id=run)["jobRun"]["state"] == "COMPLETED", "a run that fits")
+
+
+def test_a_quota_that_wants_every_limit_said(ember):
+    cluster = virtual_cluster(ember, "limits")
+    ember.kubectl("create", "quota", "strict", "-n", "limits", "--hard=limits.cpu=8")
+    reason, details = final_of(ember, cluster, "limits-1")
+    assert reason == "USER_ERROR" and details.startswith("JobRun submission failed. Namespace limits forbids the pod: failed quota: strict: must specify limits.cpu for: "), details
+
+
+def test_a_limit_range(ember):
+    cluster = virtual_cluster(ember, "ranged")
+    path = pathlib.Path(ember.folder) / "range.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"},
+                                "spec": {"limits": [{"type": "Container", "max": {"memory": "1Gi"}}]}}))
+    ember.kubectl("apply", "-n", "ranged", "-f", path)
+    assert final_of(ember, cluster, "range-1", parameters="--conf spark.driver.memory=2g") == (
+        "USER_ERROR", "JobRun submission failed. Namespace ranged forbids the pod: maximum memory usage per Container is 1Gi, but limit is 2867Mi")
+
+
 def test_who_cancelled(ember):
     run = ember.submit("sleep=602")
     ember.wait_state(run, "RUNNING")

@@ -1,4 +1,5 @@
 #include "cluster/apiserver/admission.h"
+#include "cluster/apiserver/limit_range.h"
 #include "cluster/apiserver/server_internal.h"
 #include "cluster/apiserver/strategy.h"
 
@@ -28,6 +29,25 @@ struct err *admit_namespace_seen(struct apiserver *server, const struct kind *ki
 
 /* ---- pods ---- */
 
+static struct json *limit_ranges_of(struct apiserver *server, struct arena *arena, struct slice namespace_name)
+{
+    struct object_list list;
+    struct json *ranges = json_array(arena);
+    registry_list(server->registry, S("limitranges"), namespace_name, &list);
+    for (size_t i = 0; i < list.count; i++)
+        json_append(ranges, object_json(arena, list.items[i]));
+    object_list_deinit(&list);
+    return ranges;
+}
+
+struct err *admit_limits(struct apiserver *server, struct arena *arena, const struct kind *kind, const struct json *object)
+{
+    bool limited = slice_eq(slice_from_cstr(kind->resource), S("pods")) || slice_eq(slice_from_cstr(kind->resource), S("persistentvolumeclaims"));
+    if (!limited)
+        return NULL;
+    return limit_range_check(arena, limit_ranges_of(server, arena, json_text(JSON_AT(object, "metadata", "namespace"))), kind, object);
+}
+
 struct err *admit_create(struct apiserver *server, const struct strategy_context *context, const struct kind *kind, struct json *object)
 {
     if (!slice_eq(slice_from_cstr(kind->resource), S("pods")))
@@ -38,7 +58,9 @@ struct err *admit_create(struct apiserver *server, const struct strategy_context
     if (e && e->kind != ERR_NOT_FOUND)
         return e;
     err_free(e);
-    return strategy_admit_pod(context, object, stored ? object_json(context->arena, stored) : NULL);
+    TRY(strategy_admit_pod(context, object, stored ? object_json(context->arena, stored) : NULL));
+    limit_range_apply(context->arena, limit_ranges_of(server, context->arena, namespace_name), object);
+    return NULL;
 }
 
 /* ---- service addresses ---- */

@@ -262,6 +262,24 @@ static void default_claim(struct arena *arena, struct json *claim)
     set_if_absent(arena, json_ensure_object(arena, claim, "status"), "phase", "Pending");
 }
 
+static void set_missing(struct arena *arena, struct json *limit, const char *member, const char *from)
+{
+    JSON_FOREACH (amount, json_get(limit, slice_from_cstr(from)))
+        if (!json_get(json_get(limit, slice_from_cstr(member)), amount->key))
+            json_set(arena, json_ensure_object(arena, limit, member), amount->key, json_clone(arena, amount));
+}
+
+static void default_limit_range(struct arena *arena, struct json *range)
+{
+    JSON_FOREACH (limit, JSON_AT(range, "spec", "limits")) {
+        if (!slice_eq(json_get_text(limit, "type"), S("Container")))
+            continue;
+        set_missing(arena, limit, "default", "max");
+        set_missing(arena, limit, "defaultRequest", "default");
+        set_missing(arena, limit, "defaultRequest", "min");
+    }
+}
+
 static void default_secret(struct arena *arena, struct json *secret)
 {
     set_if_absent(arena, secret, "type", "Opaque");
@@ -284,6 +302,7 @@ static const struct {
     {"k8s.io.api.core.v1.Service", default_service},
     {"k8s.io.api.core.v1.Namespace", default_namespace},
     {"k8s.io.api.core.v1.PersistentVolumeClaim", default_claim},
+    {"k8s.io.api.core.v1.LimitRange", default_limit_range},
     {"k8s.io.api.core.v1.Secret", default_secret},
     {"k8s.io.api.core.v1.Node", default_node},
     {"k8s.io.api.networking.v1.NetworkPolicy", default_network_policy},

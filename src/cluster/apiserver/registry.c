@@ -145,6 +145,7 @@ static void registry_free(struct registry *registry)
 struct err *registry_open(const struct registry_options *options, struct registry **ret_registry)
 {
     struct registry *registry = xcalloc(1, sizeof(*registry));
+    registry->settle = options->settle;
     mutex_init(&registry->lock, LOCK_REGISTRY);
     mutex_init(&registry->dispatch_lock, LOCK_REGISTRY_DISPATCH);
     condition_init(&registry->published_changed);

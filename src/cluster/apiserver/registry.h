@@ -45,6 +45,9 @@ struct slice object_field(const struct object *object, const char *section, cons
 
 struct registry_options {
     const char *dir;            /* registry.db is made in it */
+    /* Runs at the end of every write that changed something: what it changes belongs to the same write. NULL: none. Has the rules of
+     * object_mutate_fn. */
+    struct err *(*settle)(struct registry_tx *tx);
     size_t history_max_events;  /* 0: 100,000 */
     size_t history_max_bytes;   /* 0: 16 MiB */
 };
@@ -121,6 +124,8 @@ struct arena *registry_tx_arena(struct registry_tx *tx);
 /* A fresh tree, or NULL. */
 struct err *registry_tx_get(struct registry_tx *tx, struct slice resource, struct slice namespace_name, struct slice name,
                             struct json **ret_object) NODISCARD;
+/* All of that resource in that namespace, by name: an array of fresh trees. */
+struct err *registry_tx_list(struct registry_tx *tx, struct slice resource, struct slice namespace_name, struct json **ret_objects) NODISCARD;
 bool registry_tx_exists(struct registry_tx *tx, struct slice resource, struct slice namespace_name, struct slice name);
 struct err *registry_tx_create(struct registry_tx *tx, struct slice resource, const struct json *object, struct object **ret_object) NODISCARD;
 struct err *registry_tx_update(struct registry_tx *tx, struct slice resource, struct slice namespace_name, struct slice name,
@@ -143,6 +148,10 @@ struct registry_event {
     struct object *before; /* NULL for ADDED; borrowed: object_ref to keep */
     struct object *object; /* DELETED: the last state, with the revision of the deletion */
 };
+/* What this write has changed so far, in order; before is NULL in all of them. */
+size_t registry_tx_change_count(const struct registry_tx *tx);
+const struct registry_event *registry_tx_change(const struct registry_tx *tx, size_t number);
+
 /* Runs in the registry's one dispatcher thread, in order of revision, each change once. Must only enqueue: never write to the
  * registry, never wait. */
 typedef void (*registry_event_fn)(void *ctx, const struct registry_event *event);

@@ -37,6 +37,7 @@ struct registry_subscription {
 
 struct registry {
     struct db *db;
+    struct err *(*settle)(struct registry_tx *tx);
 
     struct mutex lock; /* guards everything to the next blank line */
     struct condition published_changed;

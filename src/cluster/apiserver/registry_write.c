@@ -66,6 +66,8 @@ static struct err *write_in_db(struct db_tx *db, void *arg)
     TRY(write->fn(tx, write->ctx));
     if (tx->revision == before)
         return NULL;
+    if (write->registry->settle)
+        TRY(write->registry->settle(tx));
     TRY(db_prepare(db, "UPDATE counter SET revision = ?1 WHERE id = 1", &stmt));
     db_bind_i64(stmt, 1, tx->revision);
     return db_run(stmt);
@@ -125,6 +127,36 @@ struct err *registry_tx_get(struct registry_tx *tx, struct slice resource, struc
         return NULL;
     }
     return json_parse(tx->arena, db_col_text(stmt, 0, tx->arena), JSON_DUPLICATES_LAST_WINS, ret_object);
+}
+
+struct err *registry_tx_list(struct registry_tx *tx, struct slice resource, struct slice namespace_name, struct json **ret_objects)
+{
+    struct db_stmt *stmt;
+    bool row;
+    struct json *objects = json_array(tx->arena);
+    TRY(db_prepare(tx->db, "SELECT text FROM object WHERE resource = ?1 AND namespace = ?2 ORDER BY name", &stmt));
+    db_bind_text(stmt, 1, resource);
+    db_bind_text(stmt, 2, namespace_name.ptr ? namespace_name : S(""));
+    for (;;) {
+        struct json *object;
+        TRY(db_step(stmt, &row));
+        if (!row)
+            break;
+        TRY(json_parse(tx->arena, db_col_text(stmt, 0, tx->arena), JSON_DUPLICATES_LAST_WINS, &object));
+        json_append(objects, object);
+    }
+    *ret_objects = objects;
+    return NULL;
+}
+
+size_t registry_tx_change_count(const struct registry_tx *tx)
+{
+    return tx->staged_count;
+}
+
+const struct registry_event *registry_tx_change(const struct registry_tx *tx, size_t number)
+{
+    return &tx->staged[number];
 }
 
 bool registry_tx_exists(struct registry_tx *tx, struct slice resource, struct slice namespace_name, struct slice name)

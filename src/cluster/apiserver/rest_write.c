@@ -6,6 +6,7 @@
 #include "cluster/apiserver/list_options.h"
 #include "cluster/apiserver/namespaces.h"
 #include "cluster/apiserver/patch.h"
+#include "cluster/apiserver/quota.h"
 #include "cluster/apiserver/rest.h"
 #include "cluster/apiserver/server_internal.h"
 #include "cluster/apiserver/strategy.h"
@@ -71,6 +72,7 @@ static struct err *prepare(struct api_call *call, struct arena *arena, const str
     TRY(admit_create(call->server, &context, call->kind, object));
     strategy_default(&context, call->kind, object);
     TRY(strategy_validate_create(&context, call->kind, object));
+    TRY(admit_limits(call->server, arena, call->kind, object));
     TRY(admit_service_address(call->server, arena, call->kind, object));
     if (kind_is_view(call->kind))
         kind_convert(arena, object, call->kind, stored_kind(call->kind));
@@ -83,6 +85,7 @@ static struct err *create_in_tx(struct registry_tx *tx, void *ctx)
     struct creation *creation = ctx;
     struct api_call *call = creation->call;
     TRY(admit_namespace(tx, call->kind, call->namespace_name, json_text(JSON_AT(creation->object, "metadata", "name"))));
+    TRY(quota_admit(tx, call->kind, creation->object));
     TRY(registry_tx_create(tx, call_stored_resource(call->kind), creation->object, &creation->ret_object));
     if (slice_eq(call->resource, S("namespaces")))
         TRY(namespace_fill(tx, call->server->options.ca_pem, json_text(JSON_AT(creation->object, "metadata", "name"))));
@@ -278,6 +281,7 @@ static struct err *apply_create(struct registry_tx *tx, struct change *change)
                                SLICE_ARG(uid));
     TRY(prepare(call, arena, change->applied_result, &object));
     TRY(admit_namespace(tx, call->kind, call->namespace_name, call->name));
+    TRY(quota_admit(tx, call->kind, object));
     TRY(registry_tx_create(tx, call_stored_resource(call->kind), object, &change->ret_object));
     if (slice_eq(call->resource, S("namespaces")))
         TRY(namespace_fill(tx, call->server->options.ca_pem, call->name));

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "cluster/apiserver/authz.h"
+#include "cluster/apiserver/quota.h"
 #include "cluster/apiserver/registry.h"
 #include "cluster/apiserver/tokens.h"
 #include "cluster/pki.h"
@@ -35,7 +36,7 @@ static void start(struct fixture *f)
 {
     struct pki pki;
     must(pki_open(f->arena, slice_from_cstr(f->dir), S("127.251.0.1"), &pki));
-    must(registry_open(&(struct registry_options){.dir = f->dir}, &f->registry));
+    must(registry_open(&(struct registry_options){.dir = f->dir, .settle = quota_settle}, &f->registry));
     must(tokens_open(&(struct tokens_options){.dir = f->dir, .issuer = S("https://issuer"), .registry = f->registry}, &f->tokens));
     struct apiserver_options options = {
         .registry = f->registry,

@@ -96,6 +96,8 @@ static void prepare_create_of_kind(struct arena *arena, const struct kind *kind,
         status = json_ensure_object(arena, object, "status");
         json_set_cstr(arena, status, "phase", "Pending");
         add_once(arena, json_ensure_array(arena, json_ensure_object(arena, object, "metadata"), "finalizers"), "kubernetes.io/pvc-protection");
+    } else if (is_kind(kind, "resourcequotas")) {
+        json_ensure_object(arena, object, "status");
     } else if (is_kind(kind, "secrets")) {
         merge_string_data(arena, object);
     }

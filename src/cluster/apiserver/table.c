@@ -305,6 +305,21 @@ static void policy_row(struct arena *arena, const struct json *policy, struct in
     cell_age(arena, cells, policy, now);
 }
 
+static void quota_row(struct arena *arena, const struct json *quota, struct instant now, struct json *cells)
+{
+    struct strbuf texts[] = {STRBUF_ARENA(arena), STRBUF_ARENA(arena)}; /* requests, limits */
+    JSON_FOREACH (hard, JSON_AT(quota, "status", "hard")) {
+        struct slice used = json_text(json_get(JSON_AT(quota, "status", "used"), hard->key));
+        struct strbuf *text = &texts[slice_starts_with(hard->key, S("limits."))];
+        strbuf_append_fmt(text, "%s%.*s: %.*s/%.*s", text->len ? ", " : "", SLICE_ARG(hard->key), SLICE_ARG(used.len ? used : S("0")),
+                          SLICE_ARG(hard->text));
+    }
+    cell_name(arena, cells, quota);
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        cell_text(arena, cells, texts[i].len ? strbuf_slice(&texts[i]) : S(""));
+    cell_age(arena, cells, quota, now);
+}
+
 static void pod_template_row(struct arena *arena, const struct json *object, struct instant now, struct json *cells)
 {
     const struct json *containers = JSON_AT(object, "template", "spec", "containers");
@@ -365,6 +380,8 @@ static const struct printer {
         TEXT("Volume", "volumeName is the binding reference to the volume."), TEXT("Capacity", "capacity represents the actual resources of the volume."),
         TEXT("Access Modes", "accessModes contains the actual access modes of the volume."), TEXT("StorageClass", "StorageClass of the claim."),
         TEXT("VolumeAttributesClass", "VolumeAttributesClass of the claim."), AGE_COLUMN, WIDE("VolumeMode", "volumeMode defines what type of volume is required.")}},
+    {"/resourcequotas", quota_row, {NAME_COLUMN, TEXT("Request", "Request represents a minimum amount of cpu/memory that a container may consume."),
+        TEXT("Limit", "Limits control the maximum amount of cpu/memory that a container may use independent of contention on the node."), AGE_COLUMN}},
     {"networking.k8s.io/networkpolicies", policy_row, {NAME_COLUMN, TEXT("Pod-Selector", "Selects the pods to which this policy applies."), AGE_COLUMN}},
     {"/podtemplates", pod_template_row, {NAME_COLUMN, TEXT("Containers", "Names of each container in the template."),
         TEXT("Images", "Images referenced by each container in the template."), TEXT("Pod Labels", "The labels for the pod template.")}},

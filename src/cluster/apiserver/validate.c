@@ -242,6 +242,101 @@ static void validate_network_policy(struct field_errors *errors, const struct js
         check_choice(errors, PATH(errors, "spec.policyTypes[%zu]", index++), type, types);
 }
 
+/* --- ResourceQuota, LimitRange --- */
+
+static bool is_quota_name(struct slice name)
+{
+    static const char *const names[] = {"cpu", "memory", "ephemeral-storage", "pods", "services", "replicationcontrollers", "resourcequotas", "secrets",
+                                        "configmaps", "persistentvolumeclaims", "requests.cpu", "requests.memory", "requests.storage",
+                                        "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage", "services.nodeports",
+                                        "services.loadbalancers"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (slice_eq(name, slice_from_cstr(names[i])))
+            return true;
+    return slice_starts_with(name, S("hugepages-")) || slice_starts_with(name, S("requests.hugepages-"));
+}
+
+static void check_amount(struct field_errors *errors, struct slice field, const struct json *amount)
+{
+    struct quantity q;
+    if (quantity_parse(amount->text, &q) && q.nano < 0)
+        field_invalid(errors, field, amount, "must be greater than or equal to 0");
+}
+
+static void validate_quota(struct field_errors *errors, const struct json *quota)
+{
+    static const char *const scopes[] = {"Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity",
+                                         "VolumeAttributesClass", NULL};
+    JSON_FOREACH (limit, JSON_AT(quota, "spec", "hard")) {
+        struct slice field = PATH(errors, "spec.hard[%.*s]", SLICE_ARG(limit->key));
+        check_text(errors, field, limit->key, name_check_qualified);
+        if (slice_index(limit->key, '/') < 0 && !is_quota_name(limit->key))
+            field_invalid(errors, field, json_string(errors->arena, limit->key), "must be a standard resource for quotas");
+        check_amount(errors, field, limit);
+        struct quantity q;
+        bool counts = slice_find(limit->key, S("cpu")) < 0 && slice_find(limit->key, S("memory")) < 0 && slice_find(limit->key, S("storage")) < 0;
+        if (counts && slice_index(limit->key, '/') < 0 && quantity_parse(limit->text, &q) && q.nano % 1000000000)
+            field_invalid(errors, field, limit, "must be an integer");
+    }
+    JSON_FOREACH (scope, JSON_AT(quota, "spec", "scopes")) {
+        bool known = false;
+        for (size_t i = 0; scopes[i]; i++)
+            known |= slice_eq(json_text(scope), slice_from_cstr(scopes[i]));
+        if (!known) {
+            field_invalid(errors, S("spec.scopes"), JSON_AT(quota, "spec", "scopes"), "unsupported scope");
+            break;
+        }
+    }
+}
+
+static void validate_quota_update(struct field_errors *errors, const struct json *old, const struct json *quota)
+{
+    const struct json *before = JSON_AT(old, "spec", "scopes"), *now = JSON_AT(quota, "spec", "scopes");
+    validate_quota(errors, quota);
+    if ((json_count(before) || json_count(now)) && !(before && now && json_equal(before, now)))
+        field_invalid(errors, S("spec.scopes"), now ? now : json_array(errors->arena), "field is immutable");
+}
+
+/* low's value of each name must not be more than high's. */
+static void check_order(struct field_errors *errors, struct slice path, const struct json *limit, const char *low, const char *high, const char *words)
+{
+    JSON_FOREACH (amount, json_get(limit, slice_from_cstr(low))) {
+        const struct json *other = json_get(json_get(limit, slice_from_cstr(high)), amount->key);
+        struct quantity less, more;
+        if (!other || !quantity_parse(amount->text, &less) || !quantity_parse(other->text, &more) || quantity_cmp(less, more) <= 0)
+            continue;
+        field_invalid(errors, PATH(errors, "%.*s.%s[%.*s]", SLICE_ARG(path), low, SLICE_ARG(amount->key)), amount, "%s value %.*s is greater than %s value %.*s",
+                      words, SLICE_ARG(amount->text), strcmp(high, "max") == 0 ? "max" : "default limit", SLICE_ARG(other->text));
+    }
+}
+
+static void validate_limit_range(struct field_errors *errors, const struct json *range)
+{
+    static const char *const types[] = {"Container", "Pod", "PersistentVolumeClaim"}, *const pod_forbids[] = {"default", "defaultRequest"};
+    size_t index = 0, seen[ARRAY_SIZE(types)] = {0};
+    JSON_FOREACH (limit, JSON_AT(range, "spec", "limits")) {
+        struct slice path = PATH(errors, "spec.limits[%zu]", index++), type = json_get_text(limit, "type");
+        bool known = slice_index(type, '/') >= 0;
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+            if (!slice_eq(type, slice_from_cstr(types[i])))
+                continue;
+            known = true;
+            if (seen[i]++)
+                field_duplicate(errors, PATH(errors, "%.*s.type", SLICE_ARG(path)), json_get(limit, S("type")));
+        }
+        if (!known)
+            field_invalid(errors, PATH(errors, "%.*s.type", SLICE_ARG(path)), json_string(errors->arena, type.ptr ? type : S("")),
+                          "must be a standard limit type or fully qualified");
+        for (size_t i = 0; i < ARRAY_SIZE(pod_forbids) && slice_eq(type, S("Pod")); i++)
+            if (json_count(json_get(limit, slice_from_cstr(pod_forbids[i]))))
+                field_forbidden(errors, PATH(errors, "%.*s.%s", SLICE_ARG(path), pod_forbids[i]), "may not be specified when `type` is 'Pod'");
+        check_order(errors, path, limit, "min", "max", "min");
+        check_order(errors, path, limit, "defaultRequest", "max", "default request");
+        check_order(errors, path, limit, "defaultRequest", "default", "default request");
+        check_order(errors, path, limit, "default", "max", "default");
+    }
+}
+
 static void validate_event(struct field_errors *errors, const struct json *event)
 {
     const struct json *involved = json_get(event, S("involvedObject"));
@@ -265,6 +360,8 @@ static const struct {
     {"k8s.io.api.core.v1.Secret", validate_secret, validate_secret_update},
     {"k8s.io.api.core.v1.PersistentVolumeClaim", validate_claim, validate_claim_update},
     {"k8s.io.api.core.v1.Event", validate_event, NULL},
+    {"k8s.io.api.core.v1.LimitRange", validate_limit_range, NULL},
+    {"k8s.io.api.core.v1.ResourceQuota", validate_quota, validate_quota_update},
     {"k8s.io.api.networking.v1.NetworkPolicy", validate_network_policy, NULL},
 };
 
