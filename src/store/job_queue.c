@@ -83,7 +83,7 @@ static struct err *look_at(struct db_tx *tx, const struct queue_wish *wish, stru
     look.verdict = head ? QUEUE_FREE : QUEUE_BEHIND;
     look.waits_for_room = place->waits_for_room;
     if (head) {
-        TRY(db_prepare(tx, "SELECT count(*) FROM job_run WHERE virtual_cluster_id = ?1 AND " UNDER_WAY, &stmt));
+        TRY(db_prepare(tx, "SELECT count(*) FROM job_run INDEXED BY job_run_under_way WHERE virtual_cluster_id = ?1 AND " UNDER_WAY, &stmt));
         db_bind_text(stmt, 1, place->virtual_cluster_id);
         TRY(db_step(stmt, &row));
         look.under_way = db_col_i64(stmt, 0);

@@ -373,32 +373,93 @@ struct err *store_job_run_events(struct store *store, struct arena *arena, struc
     return NULL;
 }
 
+/* Runs are listed by (created_at, id), the newest first: each question has an index in that order behind what it asks for, so a page costs
+ * its rows wherever in the list it is. The indexes are named, since SQLite would choose another one for a name. */
 struct list {
     struct arena *arena;
     const struct job_run_filter *filter;
+    int64_t before_ms; /* a page is what sorts before (before_ms, before_id) */
+    struct slice before_id;
     struct job_run_page page;
 };
+
+#define LIST_STATES 7 /* of the model's JobRunState */
+#define LIST_PLACE " AND (r.created_at, r.id) < (?2, ?3) AND r.created_at > ?4"
+#define LIST_ORDER " ORDER BY r.created_at DESC, r.id DESC LIMIT ?5"
+#define LIST_FROM(index) " FROM job_run r INDEXED BY " index " JOIN virtual_cluster v ON v.id = r.virtual_cluster_id WHERE r.virtual_cluster_id = ?1"
+#define LIST_STATE(state)                                                                                                      \
+    "SELECT r.created_at AS at, r.id AS id FROM job_run r INDEXED BY job_run_of_state WHERE r.virtual_cluster_id = ?1 AND r.state = " state LIST_PLACE
+
+static struct err *find_place(struct db_tx *tx, struct list *c)
+{
+    const struct job_run_filter *f = c->filter;
+    struct db_stmt *stmt;
+    bool row;
+    c->before_ms = f->created_before_set ? f->created_before.ms : INT64_MAX;
+    c->before_id = S(""); /* sorts before all: none of that very time */
+    if (!f->before_id.ptr)
+        return NULL;
+    TRY(db_prepare(tx, "SELECT created_at FROM job_run WHERE id = ?", &stmt));
+    db_bind_text(stmt, 1, f->before_id);
+    TRY(db_step(stmt, &row));
+    if (!row)
+        return err_new(ERR_NOT_FOUND, "no job run %.*s", SLICE_ARG(f->before_id));
+    if (db_col_i64(stmt, 0) < c->before_ms) {
+        c->before_ms = db_col_i64(stmt, 0);
+        c->before_id = f->before_id;
+    }
+    return NULL;
+}
+
+/* The asked states, each once. */
+static void bind_states(struct db_stmt *stmt, int index, const struct job_run_filter *f)
+{
+    int bound = 0;
+    for (size_t i = 0; i < f->state_count && bound < LIST_STATES; i++)
+        if (!slice_is_one_of(f->states[i], f->states, i))
+            db_bind_text(stmt, index + bound++, f->states[i]);
+}
+
+static struct err *prepare_list(struct db_tx *tx, const struct list *c, struct db_stmt **ret_stmt)
+{
+    const struct job_run_filter *f = c->filter;
+    int64_t limit = f->limit + 1;
+    if (f->name.ptr) { /* states are looked at row by row: runs of one name are few */
+        TRY(db_prepare(tx, "SELECT " COLUMNS LIST_FROM("job_run_of_name") " AND r.name = ?6" LIST_PLACE LIST_ORDER, ret_stmt));
+        db_bind_text(*ret_stmt, 6, f->name);
+        limit = f->state_count ? -1 : limit;
+    } else if (f->state_count) { /* a merge of one range for each state; what is not bound is no state */
+        TRY(db_prepare(tx,
+                       "SELECT " COLUMNS " FROM (" LIST_STATE("?6") " UNION ALL " LIST_STATE("?7") " UNION ALL " LIST_STATE("?8")
+                       " UNION ALL " LIST_STATE("?9") " UNION ALL " LIST_STATE("?10") " UNION ALL " LIST_STATE("?11")
+                       " UNION ALL " LIST_STATE("?12") " ORDER BY 1 DESC, 2 DESC LIMIT ?5) p CROSS JOIN job_run r ON r.id = p.id"
+                       " JOIN virtual_cluster v ON v.id = r.virtual_cluster_id ORDER BY p.at DESC, p.id DESC",
+                       ret_stmt));
+        bind_states(*ret_stmt, 6, f);
+    } else {
+        TRY(db_prepare(tx, "SELECT " COLUMNS LIST_FROM("job_run_of_cluster") LIST_PLACE LIST_ORDER, ret_stmt));
+    }
+    db_bind_text(*ret_stmt, 1, f->virtual_cluster_id);
+    db_bind_i64(*ret_stmt, 2, c->before_ms);
+    db_bind_text(*ret_stmt, 3, c->before_id);
+    db_bind_i64(*ret_stmt, 4, f->created_after_set ? f->created_after.ms : INT64_MIN);
+    db_bind_i64(*ret_stmt, 5, limit);
+    return NULL;
+}
 
 static struct err *list(struct db_tx *tx, void *arg)
 {
     struct list *c = arg;
     const struct job_run_filter *f = c->filter;
     struct db_stmt *stmt;
-    TRY(db_prepare(tx,
-                   "SELECT " COLUMNS TABLES "WHERE r.virtual_cluster_id = ?1 AND (?2 IS NULL OR r.id < ?2) AND (?3 IS NULL OR r.name = ?3)"
-                   " AND r.created_at > ?4 AND r.created_at < ?5 ORDER BY r.id DESC",
-                   &stmt));
-    db_bind_text(stmt, 1, f->virtual_cluster_id);
-    db_bind_text(stmt, 2, f->before_id);
-    db_bind_text(stmt, 3, f->name);
-    db_bind_i64(stmt, 4, f->created_after_set ? f->created_after.ms : INT64_MIN);
-    db_bind_i64(stmt, 5, f->created_before_set ? f->created_before.ms : INT64_MAX);
+    TRY(find_place(tx, c));
+    TRY(prepare_list(tx, c, &stmt));
     c->page.rows = ARENA_ARRAY(c->arena, (size_t)f->limit + 1, struct job_run);
     for (bool row;;) {
         TRY(db_step(stmt, &row));
         if (!row)
             return NULL;
-        if (f->state_count && !slice_is_one_of(db_col_text(stmt, 3, c->arena), f->states, f->state_count))
+        if (f->name.ptr && f->state_count && !slice_is_one_of(db_col_text(stmt, 3, c->arena), f->states, f->state_count))
             continue;
         if ((int64_t)c->page.count == f->limit) {
             c->page.more = true;

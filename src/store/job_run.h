@@ -68,11 +68,11 @@ struct job_run_filter {
     struct slice name; /* exact; absent: any */
     bool created_after_set, created_before_set;
     struct instant created_after, created_before;
-    struct slice before_id; /* page: runs older than this; absent: from the newest */
+    struct slice before_id; /* page: the last run of the page before; absent: from the newest */
     int64_t limit;
 };
 struct job_run_page {
-    struct job_run *rows; /* newest first, without jobDriver and configurationOverrides */
+    struct job_run *rows; /* newest first (by created_at, then id), without jobDriver and configurationOverrides */
     size_t count;
     bool more;
 };

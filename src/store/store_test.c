@@ -345,6 +345,104 @@ static void test_runs_come_newest_first_in_pages_and_filtered(void **state)
     assert_int_equal(page.count, 0);
 }
 
+#define MANY_RUNS 1500
+static const char *const MANY_STATES[] = {"PENDING", "SUBMITTED", "RUNNING", "FAILED", "CANCELLED", "CANCEL_PENDING", "COMPLETED"};
+
+/* Run i as add_many makes it: times in no strict order, many equal. */
+static struct job_run many_row(int i)
+{
+    struct job_run row = run_row(slice_fmt(arena, "%019d", i).ptr, i % 10 ? "a" : "b");
+    row.name = i % 3 ? slice_fmt(arena, "n%d", i % 7) : SLICE_NONE;
+    row.state = slice_from_cstr(MANY_STATES[i % 5 ? 3 : i / 5 % 7]);
+    row.created_at.ms = 1000 + i / 4 * 10 + (i % 11) * 7;
+    return row;
+}
+
+static struct err *add_many(struct db_tx *tx, void *arg)
+{
+    const struct job_run *rows = arg;
+    for (size_t i = 0; i < MANY_RUNS; i++) {
+        struct db_stmt *stmt;
+        TRY(db_prepare(tx,
+                       "INSERT INTO job_run(id, virtual_cluster_id, name, state, execution_role_arn, release_label, job_driver, created_by, created_at)"
+                       " VALUES(?, ?, ?, ?, '', '', '', '', ?)",
+                       &stmt));
+        db_bind_text(stmt, 1, rows[i].id);
+        db_bind_text(stmt, 2, rows[i].virtual_cluster_id);
+        db_bind_text(stmt, 3, rows[i].name);
+        db_bind_text(stmt, 4, rows[i].state);
+        db_bind_i64(stmt, 5, rows[i].created_at.ms);
+        TRY(db_run(stmt));
+    }
+    return NULL;
+}
+
+static bool passes(const struct job_run *row, const struct job_run_filter *f)
+{
+    return slice_eq(row->virtual_cluster_id, f->virtual_cluster_id) && (!f->name.ptr || (row->name.ptr && slice_eq(row->name, f->name))) &&
+           (!f->state_count || slice_is_one_of(row->state, f->states, f->state_count)) &&
+           (!f->created_after_set || row->created_at.ms > f->created_after.ms) && (!f->created_before_set || row->created_at.ms < f->created_before.ms);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct job_run *x = a, *y = b;
+    if (x->created_at.ms != y->created_at.ms)
+        return x->created_at.ms < y->created_at.ms ? 1 : -1;
+    return slice_cmp(y->id, x->id);
+}
+
+/* All pages of the filter are the rows that pass it, in order, each once. rows: the newest first. */
+static void check_pages(const struct job_run *rows, struct job_run_filter filter)
+{
+    struct arena *own = arena_new();
+    size_t at = 0;
+    struct job_run_page page;
+    do {
+        assert_null(store_job_run_list(store, own, &filter, &page));
+        assert_true(!page.more || (int64_t)page.count == filter.limit);
+        for (size_t i = 0; i < page.count; i++, at++) {
+            while (at < MANY_RUNS && !passes(&rows[at], &filter))
+                at++;
+            assert_true(at < MANY_RUNS);
+            assert_true(slice_eq(page.rows[i].id, rows[at].id));
+        }
+        filter.before_id = page.count ? page.rows[page.count - 1].id : SLICE_NONE;
+    } while (page.more);
+    for (; at < MANY_RUNS; at++)
+        assert_false(passes(&rows[at], &filter));
+    arena_free(own);
+}
+
+static void test_pages_of_many_runs_are_whole_with_every_filter(void **state)
+{
+    struct job_run *rows = ARENA_ARRAY(arena, MANY_RUNS, struct job_run);
+    must_add_cluster("a", "ns");
+    must_add_cluster("b", "other");
+    for (int i = 0; i < MANY_RUNS; i++)
+        rows[i] = many_row(i);
+    assert_null(db_write(store_db(store), add_many, rows));
+    qsort(rows, MANY_RUNS, sizeof(rows[0]), newest_first);
+    const struct slice one[] = {S("FAILED")}, rare[] = {S("RUNNING"), S("CANCELLED"), S("RUNNING")};
+    struct slice all[ARRAY_SIZE(MANY_STATES)];
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        all[i] = slice_from_cstr(MANY_STATES[i]);
+    const struct job_run_filter states[] = {{.limit = 0}, {.states = one, .state_count = 1}, {.states = rare, .state_count = 3}, {.states = all, .state_count = 7}};
+    const struct slice names[] = {SLICE_NONE, S("n2"), S("none")};
+    const int64_t middle = rows[MANY_RUNS / 2].created_at.ms;
+    for (size_t i = 0; i < 4 * 3 * 4 * 2; i++) { /* states, names, dates, virtual clusters with a size of pages each */
+        struct job_run_filter filter = states[i % 4];
+        filter.name = names[i / 4 % 3];
+        filter.created_after_set = i / 12 % 2;
+        filter.created_after.ms = middle - 500;
+        filter.created_before_set = i / 24 % 2;
+        filter.created_before.ms = middle;
+        filter.virtual_cluster_id = i / 48 ? S("b") : S("a");
+        filter.limit = i / 48 ? 7 : 100;
+        check_pages(rows, filter);
+    }
+}
+
 static void test_open_runs_are_those_not_reaped_and_live_ones_those_without_an_end(void **state)
 {
     must_add_cluster("a", "ns");
@@ -574,6 +672,7 @@ int main(void)
         TEST(test_a_change_is_compared_and_set_with_its_event),
         TEST(test_the_configuration_of_the_last_launch_is_kept_with_the_launch),
         TEST(test_runs_come_newest_first_in_pages_and_filtered),
+        TEST(test_pages_of_many_runs_are_whole_with_every_filter),
         TEST(test_open_runs_are_those_not_reaped_and_live_ones_those_without_an_end),
         TEST(test_tags_are_limited_all_or_nothing),
         TEST(test_a_run_has_one_key_until_it_is_removed),
