@@ -1,5 +1,5 @@
 """What the benchmarks share: where things are, the machine and the commit, an emberd of their own, the tables they write."""
-import contextlib, json, os, pathlib, re, shutil, signal, statistics, subprocess, tempfile, time
+import contextlib, json, os, pathlib, re, shutil, signal, statistics, subprocess, tempfile, time, urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("EMBER_BUILD") or ROOT / "build").resolve()
@@ -71,30 +71,41 @@ class Ember:
             raise SystemExit("there is no %s/emberd: run make build" % BUILD)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ember-bench."))
         self.data_dir = self.folder / "data"
-        with open(self.folder / "emberd.log", "ab") as log, open(self.folder / "emberd.out", "wb") as out:
-            self.process = subprocess.Popen([BUILD / "emberd", "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", *self.options],
-                                            stdout=out, stderr=log)
         try:
-            wait_for(lambda: (self.data_dir / "endpoint").exists() or self.process.poll() is not None, "emberd")
-            if self.process.poll() is not None:
-                raise SystemExit((self.folder / "emberd.log").read_text()[-2000:])
+            self.start()
         except BaseException:
             self.__exit__()
             raise
+        return self
+
+    def start(self):
+        with open(self.folder / "emberd.log", "ab") as log, open(self.folder / "emberd.out", "wb") as out:
+            self.process = subprocess.Popen([BUILD / "emberd", "--data-dir", self.data_dir, "--listen", "127.0.0.1:0", *self.options],
+                                            stdout=out, stderr=log)
+        wait_for(lambda: (self.data_dir / "endpoint").exists() or self.process.poll() is not None, "emberd")
+        if self.process.poll() is not None:
+            raise SystemExit((self.folder / "emberd.log").read_text()[-2000:])
         self.pid = self.process.pid
         self.endpoint = (self.data_dir / "endpoint").read_text().strip()
         keys = (self.data_dir / "root-credentials").read_text()
         self.key_id = re.search(r"aws_access_key_id = (\S+)", keys).group(1)
         self.secret = re.search(r"aws_secret_access_key = (\S+)", keys).group(1)
-        return self
 
-    def __exit__(self, *exception):
+    def healthy(self):
+        with contextlib.suppress(OSError), urllib.request.urlopen(self.endpoint + "/healthz", timeout=5) as answer:
+            return answer.status == 200
+
+    def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def __exit__(self, *exception):
+        if self.process.poll() is None:
+            self.stop()
         for entry in pathlib.Path("/proc").iterdir(): # pods outlive their daemon; only ours name this folder
             with contextlib.suppress(OSError):
                 if entry.name.isdigit() and str(self.data_dir).encode() in (entry / "cmdline").read_bytes():

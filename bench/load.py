@@ -45,7 +45,8 @@ class Signer:
         """A whole request as it goes over the wire; target: the operation of a JSON 1.1 service."""
         signed = [("host", host), ("x-amz-date", self.stamp)] + ([("x-amz-target", target)] if target else [])
         names = ";".join(name for name, _ in signed)
-        canonical = "\n".join([method, path, "", *("%s:%s" % one for one in signed), "", names, hashlib.sha256(body).hexdigest()])
+        bare, _, query = path.partition("?") # its values are percent-encoded
+        canonical = "\n".join([method, bare, "&".join(sorted(query.split("&"))), *("%s:%s" % one for one in signed), "", names, hashlib.sha256(body).hexdigest()])
         text = "\n".join(["AWS4-HMAC-SHA256", self.stamp, self.scope, hashlib.sha256(canonical.encode()).hexdigest()])
         signature = hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()
         head = ["%s %s HTTP/1.1" % (method, path), "User-Agent: bench", *("%s: %s" % one for one in signed),
