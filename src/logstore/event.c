@@ -15,15 +15,23 @@ struct put_call {
     struct slice group, stream;
     const struct log_event_in *events;
     size_t count;
+    struct instant now;
+    int retention_days;
 };
 
 static struct err *put_fn(struct db_tx *tx, void *arg)
 {
-    const struct put_call *call = arg;
+    struct put_call *call = arg;
     struct group_row group;
     int64_t stream;
     TRY(group_find(tx, call->group, &group));
     TRY(stream_find(tx, group.id, call->stream, &stream));
+    call->retention_days = group.retention_days;
+    size_t first = 0;
+    while (first < call->count && call->events[first].at.ms < retention_start_ms(&group, call->now, INT64_MIN))
+        first++;
+    if (first == call->count)
+        return NULL;
     struct db_stmt *stmt;
     bool row;
     /* Ingestion times never fall, also when the clock does: then (time, sequence) is the order by (time, ingestion) too. */
@@ -33,7 +41,7 @@ static struct err *put_fn(struct db_tx *tx, void *arg)
     if (row && db_col_i64(stmt, 0) > now)
         now = db_col_i64(stmt, 0);
     int64_t bytes = 0;
-    for (size_t i = 0; i < call->count; i++) {
+    for (size_t i = first; i < call->count; i++) {
         TRY(db_prepare(tx, "INSERT INTO event (log_group, stream, at, ingested_at, message) VALUES (?1, ?2, ?3, ?4, ?5)", &stmt));
         db_bind_i64(stmt, 1, group.id);
         db_bind_i64(stmt, 2, stream);
@@ -43,14 +51,12 @@ static struct err *put_fn(struct db_tx *tx, void *arg)
         TRY(db_run(stmt));
         bytes += (int64_t)call->events[i].message.len + EVENT_OVERHEAD_BYTES;
     }
-    if (!call->count)
-        return NULL;
     TRY(db_prepare(tx,
                    "UPDATE log_stream SET first_at = min(coalesce(first_at, ?2), ?2), last_at = max(coalesce(last_at, ?3), ?3),"
                    " last_ingested_at = ?4 WHERE id = ?1",
                    &stmt));
     db_bind_i64(stmt, 1, stream);
-    db_bind_i64(stmt, 2, call->events[0].at.ms);
+    db_bind_i64(stmt, 2, call->events[first].at.ms);
     db_bind_i64(stmt, 3, call->events[call->count - 1].at.ms);
     db_bind_i64(stmt, 4, now);
     TRY(db_run(stmt));
@@ -60,10 +66,13 @@ static struct err *put_fn(struct db_tx *tx, void *arg)
     return db_run(stmt);
 }
 
-struct err *log_events_put(struct logstore *store, struct slice group, struct slice stream, const struct log_event_in *events, size_t count)
+struct err *log_events_put(struct logstore *store, struct slice group, struct slice stream, const struct log_event_in *events, size_t count,
+                           struct instant now, int *ret_retention_days)
 {
-    struct put_call call = {.group = group, .stream = stream, .events = events, .count = count};
-    return db_write(store->db, put_fn, &call);
+    struct put_call call = {.group = group, .stream = stream, .events = events, .count = count, .now = now};
+    TRY(db_write(store->db, put_fn, &call));
+    *ret_retention_days = call.retention_days;
+    return NULL;
 }
 
 struct read_call {
@@ -138,7 +147,7 @@ static struct err *read_fn(struct db_tx *tx, void *arg)
     int64_t stream;
     TRY(group_find(tx, read->group, &group));
     TRY(stream_find(tx, group.id, read->stream, &stream));
-    call->start_ms = retention_start_ms(&group, read->start_ms);
+    call->start_ms = retention_start_ms(&group, instant_now(), read->start_ms);
     struct db_stmt *stmt;
     TRY(call->backward ? prepare_backward(tx, call, &stmt) : prepare_forward(tx, call, &stmt));
     db_bind_i64(stmt, 1, stream);

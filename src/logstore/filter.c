@@ -134,7 +134,7 @@ static struct err *filter_fn(struct db_tx *tx, void *arg)
     if (!call->stream_count)
         return NULL;
     struct db_stmt *stmt;
-    TRY(scan_prepare(tx, call, group.id, retention_start_ms(&group, filter->start_ms), &stmt));
+    TRY(scan_prepare(tx, call, group.id, retention_start_ms(&group, instant_now(), filter->start_ms), &stmt));
     size_t bytes = 0, seen = 0, matched_against = 0;
     for (;;) {
         bool row;

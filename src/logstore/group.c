@@ -16,11 +16,11 @@ struct err *group_find(struct db_tx *tx, struct slice name, struct group_row *re
     return NULL;
 }
 
-int64_t retention_start_ms(const struct group_row *group, int64_t start_ms)
+int64_t retention_start_ms(const struct group_row *group, struct instant now, int64_t start_ms)
 {
     if (group->retention_days == LOGSTORE_NO_RETENTION)
         return start_ms;
-    int64_t oldest = instant_now().ms - (int64_t)group->retention_days * 24 * 3600 * 1000;
+    int64_t oldest = now.ms - (int64_t)group->retention_days * 24 * 3600 * 1000;
     return start_ms > oldest ? start_ms : oldest;
 }
 

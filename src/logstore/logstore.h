@@ -74,9 +74,10 @@ struct log_event_in {
     struct instant at;
     struct slice message;
 };
-/* One commit. Events must be in order of time; which are too old or too new is the caller's to decide. */
+/* One commit. Events must be in order of time. Those that the group's retention keeps no more at the time now are left out; what else is
+ * too old or too new is the caller's to decide. */
 struct err *log_events_put(struct logstore *store, struct slice group, struct slice stream, const struct log_event_in *events,
-                           size_t count) NODISCARD;
+                           size_t count, struct instant now, int *ret_retention_days) NODISCARD;
 
 struct log_event_view {
     struct instant at, ingested_at;

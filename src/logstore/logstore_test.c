@@ -63,7 +63,8 @@ static void put(struct fixture *f, struct slice stream, int64_t at_ms, const cha
     struct log_event_in *events = ARENA_ARRAY(f->arena, count, struct log_event_in);
     for (size_t i = 0; i < count; i++)
         events[i] = (struct log_event_in){.at.ms = at_ms, .message = slice_of(&letters[i], 1)};
-    OK(log_events_put(f->store, S("g"), stream, events, count));
+    int retention_days;
+    OK(log_events_put(f->store, S("g"), stream, events, count, instant_now(), &retention_days));
 }
 
 static const char *letters_of(struct fixture *f, const struct log_event_view *events, size_t count)
@@ -241,6 +242,20 @@ static void test_expired_events_are_hidden_at_once_and_then_deleted(void **state
     assert_int_equal(view.stored_bytes, 27);
 }
 
+static void test_what_retention_would_delete_is_not_stored(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now = instant_now().ms;
+    OK(log_group_set_retention(f->store, S("g"), 1));
+    const struct log_event_in events[] = {{.at.ms = now - INT64_C(2) * 24 * 3600 * 1000, .message = S("o")}, {.at.ms = now, .message = S("n")}};
+    int retention_days;
+    OK(log_events_put(f->store, S("g"), S("s"), events, 2, instant_now(), &retention_days));
+    assert_int_equal(retention_days, 1);
+    OK(log_events_put(f->store, S("g"), S("s"), events, 1, instant_now(), &retention_days));
+    OK(log_group_set_retention(f->store, S("g"), LOGSTORE_NO_RETENTION));
+    PAGE_IS(page(f, LOG_FROM_HEAD, SLICE_NONE, 10), "n");
+}
+
 static void test_streams_are_listed_by_name_and_by_time(void **state)
 {
     struct fixture *f = *state;
@@ -295,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_streams_are_merged_by_time_and_filtered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deleted_streams_and_groups_are_gone_with_their_events, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expired_events_are_hidden_at_once_and_then_deleted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_retention_would_delete_is_not_stored, setup, teardown),
         cmocka_unit_test_setup_teardown(test_streams_are_listed_by_name_and_by_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_places_are_texts_that_sort, setup, teardown),
     };

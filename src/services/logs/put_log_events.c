@@ -28,21 +28,27 @@ static struct err *batch_check(const struct logs_input_log_event_list *events)
     return NULL;
 }
 
-/* Events are in order: the refused ones are a run at the beginning and one at the end. Start is the first refused index, the
- * two ends are exclusive. *ret_first, *ret_end: what is taken. */
-static const struct logs_rejected_log_events_info *reject(struct call *call, const struct logs_input_log_event_list *events,
-                                                          int retention_days, size_t *ret_first, size_t *ret_end)
+/* Events are in order: the refused ones are a run at the beginning and one at the end. *ret_first, *ret_end: what is neither too old nor
+ * too new; what the group's retention leaves out of that is the store's to say. */
+static void cut(const struct call *call, const struct logs_input_log_event_list *events, size_t *ret_first, size_t *ret_end)
+{
+    size_t first = 0, end = events->count;
+    while (first < events->count && events->items[first].timestamp.value < call->now.ms - TOO_OLD_MS)
+        first++;
+    while (end > first && events->items[end - 1].timestamp.value > call->now.ms + TOO_NEW_MS)
+        end--;
+    *ret_first = first;
+    *ret_end = end;
+}
+
+/* Start is the first refused index, the two ends are exclusive. */
+static const struct logs_rejected_log_events_info *tell_rejected(struct call *call, const struct logs_input_log_event_list *events, size_t old,
+                                                                 size_t end, int retention_days)
 {
     int64_t expired_before = retention_days ? call->now.ms - retention_days * DAY_MS : INT64_MIN;
-    size_t old = 0, expired = 0, end = events->count;
-    while (old < events->count && events->items[old].timestamp.value < call->now.ms - TOO_OLD_MS)
-        old++;
+    size_t expired = 0;
     while (expired < events->count && events->items[expired].timestamp.value < expired_before)
         expired++;
-    while (end > 0 && events->items[end - 1].timestamp.value > call->now.ms + TOO_NEW_MS)
-        end--;
-    *ret_first = old > expired ? old : expired;
-    *ret_end = end;
     if (!old && !expired && end == events->count)
         return NULL;
     struct logs_rejected_log_events_info *info = ARENA_NEW(call->arena, struct logs_rejected_log_events_info);
@@ -59,18 +65,17 @@ static const struct logs_rejected_log_events_info *reject(struct call *call, con
 struct err *logs_put_log_events(struct call *call, const struct logs_put_log_events_request *in, struct logs_put_log_events_response *out)
 {
     TRY(batch_check(&in->log_events));
-    struct log_group_view group;
-    TRY(log_group_get(call->parts->logstore, call->arena, in->log_group_name, &group));
     size_t first, end;
-    const struct logs_rejected_log_events_info *rejected = reject(call, &in->log_events, group.retention_days, &first, &end);
-    size_t count = end > first ? end - first : 0;
+    cut(call, &in->log_events, &first, &end);
+    size_t count = end - first;
     struct log_event_in *events = ARENA_ARRAY(call->arena, count + 1, struct log_event_in);
     for (size_t i = 0; i < count; i++) {
         const struct logs_input_log_event *event = &in->log_events.items[first + i];
         events[i] = (struct log_event_in){.at.ms = event->timestamp.value, .message = event->message};
     }
-    TRY(log_events_put(call->parts->logstore, in->log_group_name, in->log_stream_name, events, count));
+    int retention_days;
+    TRY(log_events_put(call->parts->logstore, in->log_group_name, in->log_stream_name, events, count, call->now, &retention_days));
     out->next_sequence_token = slice_fmt(call->arena, "4%055lld", (long long)call->now.ms);
-    out->rejected_log_events_info = rejected;
+    out->rejected_log_events_info = tell_rejected(call, &in->log_events, first, end, retention_days);
     return NULL;
 }
