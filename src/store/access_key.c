@@ -23,6 +23,7 @@ static struct access_key read_row(struct db_stmt *stmt, struct arena *arena)
 struct call {
     struct arena *arena;
     struct access_key key;
+    bool found;
 };
 
 static struct err *get(struct db_tx *tx, void *arg)
@@ -47,18 +48,25 @@ struct err *store_access_key_get(struct store *store, struct arena *arena, struc
     return NULL;
 }
 
+static struct err *get_of_run(struct db_tx *tx, void *arg)
+{
+    struct call *c = arg;
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx, "SELECT " COLUMNS ", expires_at FROM access_key WHERE job_run_id = ?", &stmt));
+    db_bind_text(stmt, 1, c->key.job_run_id);
+    TRY(db_step(stmt, &c->found));
+    if (c->found)
+        c->key = read_row(stmt, c->arena);
+    return NULL;
+}
+
 static struct err *ensure(struct db_tx *tx, void *arg)
 {
     struct call *c = arg;
     struct db_stmt *stmt;
-    bool row;
-    TRY(db_prepare(tx, "SELECT " COLUMNS ", expires_at FROM access_key WHERE job_run_id = ?", &stmt));
-    db_bind_text(stmt, 1, c->key.job_run_id);
-    TRY(db_step(stmt, &row));
-    if (row) {
-        c->key = read_row(stmt, c->arena);
+    TRY(get_of_run(tx, c));
+    if (c->found)
         return NULL;
-    }
     TRY(db_prepare(tx, "INSERT INTO access_key(" COLUMNS ", created_at) VALUES(?, ?, ?, ?, ?, ?, ?)", &stmt));
     db_bind_text(stmt, 1, c->key.access_key_id);
     db_bind_text(stmt, 2, c->key.secret);
@@ -82,7 +90,9 @@ struct err *store_access_key_ensure(struct store *store, struct arena *arena, st
                          .user_id = user_id,
                          .job_run_id = job_run_id,
                      }};
-    TRY(db_write(store_db(store), ensure, &c));
+    TRY(db_read(store_db(store), get_of_run, &c)); /* it has one but for the first time */
+    if (!c.found)
+        TRY(db_write(store_db(store), ensure, &c));
     *ret_key = c.key;
     return NULL;
 }
