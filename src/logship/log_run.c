@@ -87,6 +87,7 @@ void log_run_stop(struct log_run *run)
 void log_stream_grow(struct log_stream *s, int64_t bytes)
 {
     s->size += bytes;
+    s->run->progress_ms = monotonic_ms();
     s->run->spooled_bytes += bytes;
     if (s->run->counted)
         s->run->ship->spooled_bytes += bytes;
@@ -136,11 +137,20 @@ bool log_run_is_whole(const struct log_run *run)
     return true;
 }
 
+int64_t log_run_give_up_at(const struct log_run *run)
+{
+    int64_t wait_ms = run->ship->options.give_up_ms, since_ms = run->progress_ms > run->finished_ms ? run->progress_ms : run->finished_ms;
+    int64_t at_ms = since_ms + wait_ms, last_ms = run->finished_ms + 8 * wait_ms;
+    return at_ms < last_ms ? at_ms : last_ms;
+}
+
 enum logship_state log_run_state(const struct log_run *run)
 {
     if (log_run_is_whole(run))
         return LOGSHIP_WHOLE;
-    return run->finished && monotonic_ms() - run->finished_ms >= run->ship->options.give_up_ms ? LOGSHIP_GIVEN_UP : LOGSHIP_SHIPPING;
+    if (run->announced == LOGSHIP_GIVEN_UP)
+        return LOGSHIP_GIVEN_UP; /* what comes late does not take that back, only what is whole does */
+    return run->finished && monotonic_ms() >= log_run_give_up_at(run) ? LOGSHIP_GIVEN_UP : LOGSHIP_SHIPPING;
 }
 
 void log_stream_end(struct log_stream *s)

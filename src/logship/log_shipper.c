@@ -52,6 +52,9 @@ static struct err *ship_rotated(const struct sink_caller *caller, struct log_str
         TRY(put_log(caller, s, suffix.ptr, SLICE_NONE, strbuf_slice(&packed)));
         TRY(rotation_write(s->rotation_path.ptr, &next, false)); /* if a power cut takes it, the same object is put again */
         s->rotation = next;
+        mutex_lock(&s->run->ship->lock);
+        s->run->progress_ms = monotonic_ms();
+        mutex_unlock(&s->run->ship->lock);
     }
     *ret_more = s->rotation.start < size;
     return NULL;
@@ -224,7 +227,7 @@ static bool find_job(struct logship *ship, enum log_sink sink, struct job *ret_j
             if (lane_has_work(s, sink) && (!first || s->lanes[sink].due_ms < first->lanes[sink].due_ms))
                 first = s;
         }
-        int64_t give_up = run->finished_ms + ship->options.give_up_ms;
+        int64_t give_up = log_run_give_up_at(run);
         if (run->finished && run->announced == LOGSHIP_SHIPPING && (!*ret_next_ms || give_up < *ret_next_ms))
             *ret_next_ms = give_up;
     }
@@ -258,6 +261,7 @@ static void settle(struct logship *ship, const struct job *job, const struct err
         return;
     }
     lane->retry_ms = 0;
+    s->run->progress_ms = lane->acked != job->acked ? now : s->run->progress_ms;
     lane->acked = job->acked;
     int64_t current = job->sink == LOG_SINK_S3 ? s->size - s->rotation.start : 0, rotation = s->run->what.rotation_bytes;
     bool large = current > LARGE_BYTES && !(rotation && current > rotation); /* an object that is full is put once: there is no reason to wait */

@@ -22,7 +22,7 @@ struct logship_options {
     int64_t cloudwatch_every_ms; /* 1000 */
     int64_t s3_every_ms;         /* 8000 */
     int64_t s3_large_every_ms;   /* 120000, for spools over 16 MiB: the object is rewritten whole */
-    int64_t give_up_ms;          /* 120000 */
+    int64_t give_up_ms;          /* 120000: without progress after finish; in any case after eight times that */
     int64_t retry_max_ms;        /* 10000 */
     int64_t quiet_ms;            /* 10000: a follow that brings nothing for so long after its container's end is given up and read anew */
     int64_t run_max_bytes;       /* 8 GiB: what a run may have in the spool; what comes later is lost, and the state says so */
@@ -83,7 +83,7 @@ enum logship_state {
     LOGSHIP_UNKNOWN,  /* not opened */
     LOGSHIP_SHIPPING,
     LOGSHIP_WHOLE,    /* finished, and every byte of the spool was acknowledged by every sink; *ret_trouble is set when the spool was full */
-    LOGSHIP_GIVEN_UP, /* not whole 2 minutes after finish: *ret_trouble says why; shipping goes on until logship_close, and may become WHOLE */
+    LOGSHIP_GIVEN_UP, /* finished, not whole, and nothing was shipped for 2 minutes, or all took 16: *ret_trouble says why; shipping goes on until logship_close, and may become WHOLE */
 };
 enum logship_state logship_state(struct logship *ship, struct arena *arena, struct slice job_run_id, struct slice *ret_trouble);
 

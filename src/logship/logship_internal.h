@@ -59,6 +59,7 @@ struct log_run {
     struct log_stream *streams;
     bool finished;
     int64_t finished_ms;            /* monotonic */
+    int64_t progress_ms;            /* monotonic: when something was read or shipped last */
     enum logship_state announced;   /* SHIPPING: nothing yet */
     bool closed;
     int users;                      /* readers and shippers inside */
@@ -95,6 +96,7 @@ struct logship {
 bool log_run_wants(const struct log_run *run, enum log_sink sink);
 bool log_run_is_whole(const struct log_run *run);
 enum logship_state log_run_state(const struct log_run *run);
+int64_t log_run_give_up_at(const struct log_run *run); /* monotonic; of a run that is finished */
 struct log_run *log_run_find(struct logship *ship, struct slice id); /* NULL: none that is open */
 void log_run_insert(struct logship *ship, struct log_run *run);
 void log_run_remove(struct logship *ship, struct log_run *run);

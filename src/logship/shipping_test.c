@@ -47,6 +47,7 @@ struct fake {
     bool hangs; /* a follow never ends */
     int64_t rotation_bytes;
     bool s3_only;
+    int slow_ms; /* each call of S3 takes so long */
     bool disabled; /* the logs that can be */
     struct logship_options options; /* what differs from the usual */
     /* the sinks */
@@ -131,7 +132,14 @@ static void answer_log(struct fake *f, struct http_request *request)
 
 static void answer_s3(struct fake *f, struct http_request *request, struct slice body)
 {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)f->slow_ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&f->lock);
+    while (f->slow_ms && !f->stopping && pthread_cond_timedwait(&f->cond, &f->lock, &until) == 0)
+        ;
     int status = 200;
     struct slice text = S("");
     bool is_bucket = slice_eq(request->path, S("/logs"));
@@ -272,6 +280,7 @@ static void ship_start(struct fake *f)
                                                             .region = S("us-east-1"),
                                                             .quiet_ms = f->options.quiet_ms,
                                                             .s3_every_ms = f->options.s3_every_ms,
+                                                            .give_up_ms = f->options.give_up_ms,
                                                             .run_max_bytes = f->options.run_max_bytes,
                                                             .total_max_bytes = f->options.total_max_bytes,
                                                             .changed = changed,
@@ -734,6 +743,44 @@ static void test_a_rotated_log_may_be_longer_than_the_spool_may_be(void **state)
     fake_end(&f);
 }
 
+static void test_a_run_is_given_up_when_nothing_goes_on_and_not_before(void **state)
+{
+    struct fake f;
+    struct slice trouble;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    fake_start(&f);
+    f.rotation_bytes = 12;
+    f.options.give_up_ms = 1000;
+    f.slow_ms = 400; /* seven objects: three seconds */
+    f.bucket = true;
+    fake_say(&f, &f.out, T1 "hello 1 abcd\n" T1 "hello 2 abcd\n" T1 "hello 3 abcd\n" T1 "hello 4 abcd\n" T1 "hello 5 abcd\n" T1 "hello 6 abcd\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    logship_close(f.ship, S(RUN));
+    f.slow_ms = 0;
+    f.s3_failures = 1 << 30;
+    struct logship_run run = run_of(&f);
+    assert_null(logship_open(f.ship, &run));
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    tell(&f, LOGSHIP_CONTAINER_ENDED);
+    logship_finish(f.ship, S(RUN));
+    int64_t until_ms = monotonic_ms() + 20000;
+    pthread_mutex_lock(&f.lock);
+    while (logship_state(f.ship, arena, S(RUN), &trouble) != LOGSHIP_GIVEN_UP && monotonic_ms() < until_ms) {
+        struct timespec at;
+        clock_gettime(CLOCK_REALTIME, &at);
+        at.tv_sec++;
+        pthread_cond_timedwait(&f.cond, &f.lock, &at); /* each failure wakes it */
+    }
+    pthread_mutex_unlock(&f.lock);
+    assert_int_equal(logship_state(f.ship, arena, S(RUN), &trouble), LOGSHIP_GIVEN_UP);
+    assert_true(slice_find(trouble, S("SlowDown")) >= 0);
+    fake_end(&f);
+}
+
 static void test_logs_that_are_disabled_leave_nothing(void **state)
 {
     struct fake f;
@@ -769,6 +816,7 @@ int main(void)
         cmocka_unit_test(test_a_rotated_log_is_put_in_pieces_that_are_put_once),
         cmocka_unit_test(test_after_a_restart_rotation_goes_on_where_it_was),
         cmocka_unit_test(test_a_rotated_log_may_be_longer_than_the_spool_may_be),
+        cmocka_unit_test(test_a_run_is_given_up_when_nothing_goes_on_and_not_before),
         cmocka_unit_test(test_logs_that_are_disabled_leave_nothing),
         cmocka_unit_test(test_a_run_without_logs_leaves_no_directory),
         cmocka_unit_test(test_control_lines_have_a_place_of_their_own),
