@@ -3,7 +3,7 @@ import io, json, re, tarfile
 
 import pytest
 
-from spark_jobs import control_log, executor_pods, finish, needs_spark, pods, put, small, spark_daemon, wait_executor_running
+from spark_jobs import SPARK, control_log, executor_pods, finish, needs_spark, pods, put, small, spark_daemon, wait_executor_running
 
 pytestmark = needs_spark
 
@@ -15,7 +15,7 @@ spec:
   - name: spark-kubernetes-%(who)s
     env: [{name: OF_TEMPLATE, value: %(who)s's}]
     volumeMounts: [{name: room, mountPath: /room}]
-  - {name: helper, image: "ember/spark:3.5.9", command: [sh, -c, "echo I help the %(who)s > /room/note; exec sleep 600"], volumeMounts: [{name: room, mountPath: /room}]}
+  - {name: helper, image: "ember/spark:%(version)s", command: [sh, -c, "echo I help the %(who)s > /room/note; exec sleep 600"], volumeMounts: [{name: room, mountPath: /room}]}
 """
 
 # What driver and executor find, as one line of JSON.
@@ -27,8 +27,8 @@ from pyspark.sql import SparkSession
 def look(_):
     while not os.path.exists("/room/note"):
         time.sleep(0.05)
-    return {"env": dict(os.environ), "note": open("/room/note").read(), "file": open(SparkFiles.get("words.txt")).read(),
-            "archive": open(SparkFiles.get("pets") + "/cats/names").read()}
+    return {"env": dict(os.environ), "note": open("/room/note").read(), "files": [open(path).read() for path in (
+        SparkFiles.get("words.txt"), "words.txt", SparkFiles.get("pets") + "/cats/names", "pets/cats/names")]}
 
 def java_above(pid): # the daemon of Python workers is between
     words = open("/proc/%d/cmdline" % pid).read().split("\0")
@@ -39,7 +39,7 @@ sc = spark.sparkContext
 hadoop = sc._jsc.hadoopConfiguration()
 property = lambda name: sc._jvm.System.getProperty(name)
 print("said " + json.dumps({
-    "driver": look(0), "executor": sc.parallelize([1], 1).map(look).collect()[0], "arguments": sys.argv[1:], "conf": dict(sc.getConf().getAll()),
+    "version": spark.version, "driver": look(0), "executor": sc.parallelize([1], 1).map(look).collect()[0], "arguments": sys.argv[1:], "conf": dict(sc.getConf().getAll()),
     "hadoop": {name: hadoop.get(name) for name in ("my.site", "my.second", "fs.s3a.threads.max", "my.hadoop")},
     "java": {name: property(name) for name in ("pets.driver", "user.timezone")}, "partitions": spark.conf.get("spark.sql.shuffle.partitions"),
     "executor.java": sc.parallelize([1], 1).map(lambda _: java_above(os.getpid())).collect()[0],
@@ -54,21 +54,27 @@ def ember(folder):
         yield daemon
 
 
-def words_of_archive():
+def tar_of(name, content, mode=0o644):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
-        info = tarfile.TarInfo("cats/names")
-        info.size = 4
-        tar.addfile(info, io.BytesIO(b"Minz"))
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), mode
+        tar.addfile(info, io.BytesIO(content))
     return out.getvalue()
 
 
-@pytest.fixture(scope="module")
-def configured(ember):
+RELEASES = {"3.5.9": "emr-7.12.0-latest", "4.3.0": "emr-spark-8.1.0-latest"}
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def configured(ember, request):
     """One run with everything at once, as it ended: its id, what its script said, its pods while they ran."""
+    version = request.param
+    if not (SPARK / version).is_dir():
+        pytest.skip("Spark %s is not installed: tools/setup/setup spark-%s" % (version, version))
     properties = put(ember, "conf/some.conf", "# mine\nspark.my.file   of the file\nspark.my.argument=of the file\nspark.my.code: of the file\nspark.my.long one \\\n   two\n")
-    templates = {who: put(ember, "templates/%s.yaml" % who, TEMPLATE % {"who": who}) for who in ("driver", "executor")}
-    words, archive = put(ember, "jobs/words.txt", "miaow"), put(ember, "jobs/pets.tar.gz", words_of_archive())
+    templates = {who: put(ember, "templates/%s.yaml" % who, TEMPLATE % {"who": who, "version": version}) for who in ("driver", "executor")}
+    words, archive = put(ember, "jobs/words.txt", "miaow"), put(ember, "jobs/pets.tar.gz", tar_of("cats/names", b"Minz"))
     low = {name: "of defaults" for name in ("spark.my.defaults", "spark.my.file", "spark.my.argument", "spark.my.code")}
     overrides = {"applicationConfiguration": [
         {"classification": "spark-defaults", "properties": {
@@ -87,16 +93,19 @@ def configured(ember):
         {"classification": "core-site", "properties": {"my.site": "of core-site <&>", "my.second": "of core-site"}},
         {"classification": "emrfs-site", "properties": {"fs.s3.threadpool.maxSize": "11"}},
         {"classification": "emr-containers-defaults", "properties": {"job-start-timeout": "700"}}]}
-    run = ember.submit(*ARGUMENTS, entry_point=put(ember, "jobs/configured.py", SCRIPT), overrides=overrides, parameters=small(
-        1, "--properties-file", properties, "--files", words, "--archives", archive + "#pets", '--conf spark.my.argument=argument --conf "spark.my.space=two  words" \\\n',
+    wish = ember.request(*ARGUMENTS, entry_point=put(ember, "jobs/configured.py", SCRIPT), overrides=overrides, parameters=small(
+        1, "--properties-file", properties, "--verbose --deploy-mode cluster --files", words, "--archives", archive + "#pets", '--conf spark.my.argument=argument --conf "spark.my.space=two  words" \\\n',
         "--name 'All of it'"))
+    run = ember.emr.start_job_run(**{**wish, "releaseLabel": RELEASES[version]})["id"]
     wait_executor_running(ember, run)
     found = {who: pods(ember, run, who)[0] for who in ("driver", "executor")}
     finish(ember, run)
     text = ember.s3_log(run)
     said = [line for line in text.splitlines() if line.startswith("said ")]
     assert len(said) == 1, text[-3000:]
-    return run, json.loads(said[0][5:]), found
+    said = json.loads(said[0][5:])
+    assert said["version"] == version
+    return run, said, found
 
 
 def test_templates_reach_driver_and_executor(ember, configured):
@@ -133,7 +142,8 @@ def test_the_effective_configuration_is_what_spark_runs_with(ember, configured):
     assert told.pop("spark.my.code")["value"] == "of the file" and told.pop("spark.sql.shuffle.partitions")["value"] == "3" # what the code sets is not known before
     # The driver puts its own options of Java in front, writes URIs anew, and is itself submitted as a client.
     kept = lambda name, value: running.get(name, "none").replace("file:/", "file:///").endswith(value)
-    assert {name for name, row in told.items() if not kept(name, row["value"])} == {"spark.app.submitTime", "spark.submit.deployMode"}
+    own = {"spark.app.submitTime", "spark.submit.deployMode"} | ({"spark.driver.host", "spark.files"} if said["version"] >= "4" else set())
+    assert {name for name, row in told.items() if not kept(name, row["value"])} == own
     assert {n: told[n]["source"] for n in ("spark.my.argument", "spark.my.file", "spark.my.defaults", "spark.executor.cores", "spark.executorEnv.MY_LIST", "spark.app.name")} == {
         "spark.my.argument": "conf-argument", "spark.my.file": "properties-file", "spark.my.defaults": "application-configuration", "spark.executor.cores": "release-default",
         "spark.executorEnv.MY_LIST": "application-configuration", "spark.app.name": "option"}
@@ -171,7 +181,7 @@ def test_arguments_files_and_archives_arrive_unchanged(configured):
     _, said, _ = configured
     assert said["arguments"] == ARGUMENTS
     for who in ("driver", "executor"):
-        assert (said[who]["file"], said[who]["archive"]) == ("miaow", "Minz")
+        assert said[who]["files"] == ["miaow", "miaow", "Minz", "Minz"], who
 
 
 def test_what_has_no_effect_is_told(ember, configured):
@@ -196,22 +206,24 @@ where = lambda n: (time.sleep(4), os.environ["SPARK_EXECUTOR_ID"])[1]
 executors = set(sc.parallelize(range(8), 8).map(where).collect())
 print(json.dumps({"metrics": [written("driver", "driver.DAGScheduler.job.allJobs.csv"),
                               sc.parallelize([1], 1).map(lambda _: written("executor", "executor.threadpool.maxPool_size.csv")).collect()[0]],
-                  "executors": sorted(executors)}))
+                  "executors": sorted(executors), "python": [os.environ.get("OF_PACK"), sc.parallelize([1], 1).map(lambda _: os.environ.get("OF_PACK")).collect()[0]]}))
 """
 
 
-def test_log4j_1_names_csv_metrics_and_allocation_of_executors_by_demand(ember):
+def test_log4j_1_names_csv_metrics_a_packed_python_and_executors_by_demand(ember):
+    pack = put(ember, "jobs/pack.tar.gz", tar_of("bin/python", b"#!/bin/sh\nOF_PACK=yes exec /usr/bin/python3 \"$@\"\n", 0o755))
     overrides = {"applicationConfiguration": [
         {"classification": "spark-log4j", "properties": {"log4j.rootCategory": "ERROR, console", "log4j.logger.org.apache.spark.scheduler.DAGScheduler": "INFO",
                                                          "log4j.logger.org.apache.spark.executor.CoarseGrainedExecutorBackend": "INFO"}},
         {"classification": "spark-metrics", "properties": {"*.sink.csv.class": "org.apache.spark.metrics.sink.CsvSink", "*.sink.csv.period": "1",
                                                            "*.sink.csv.unit": "seconds", "*.sink.csv.directory": "/tmp"}},
         {"classification": "spark-defaults", "properties": {"spark.dynamicAllocation.enabled": "true", "spark.dynamicAllocation.shuffleTracking.enabled": "true",
-                                                            "spark.dynamicAllocation.maxExecutors": "2", "spark.dynamicAllocation.initialExecutors": "1"}}]}
+                                                            "spark.archives": pack + "#environment", "spark.pyspark.python": "./environment/bin/python", "spark.dynamicAllocation.maxExecutors": "2", "spark.dynamicAllocation.initialExecutors": "1"}}]}
     run = ember.submit(entry_point=put(ember, "jobs/old.py", OLD), overrides=overrides, parameters="--driver-memory 512m --executor-memory 512m")
     finish(ember, run)
     said = json.loads(ember.s3_log(run))
     assert [place for place, value in said["metrics"] if float(value) >= 1] == ["driver", "executor"] and said["executors"] == ["1", "2"], said
+    assert said["python"] == ["yes", "yes"]
     driver, executor = ember.s3_log(run, "stderr"), ember.s3_log(run, "stderr", executor_pods(ember, run)[0])
     assert " INFO DAGScheduler: " in driver and not re.search(r" (WARN|INFO (?!DAGScheduler))", driver), driver
     assert " INFO CoarseGrainedExecutorBackend: " in executor and not re.search(r" (WARN|INFO (?!CoarseGrained))", executor), executor
