@@ -83,7 +83,15 @@ static struct err *send_signed(struct client *client, struct arena *arena, const
                              .stop = &client->stop,
                          },
                          ret_response);
-    return err_wrap(e, "Ember does not answer");
+    if (!e || e->kind != ERR_UNAVAILABLE)
+        return err_wrap(e, "Ember does not answer");
+    /* Of "URL: Failed to connect to …: Couldn't connect to server" the end is the news. */
+    struct slice cause = err_message(e);
+    ptrdiff_t colon = slice_rindex(cause, ':');
+    cause = slice_trim(slice_from(cause, colon < 0 ? 0 : (size_t)colon + 1));
+    struct err *mine = err_new(ERR_UNAVAILABLE, "Ember does not answer at %.*s (%.*s): is emberd running there?", SLICE_ARG(access->endpoint), SLICE_ARG(cause));
+    err_free(e);
+    return mine;
 }
 
 /* Its words, ending without a full stop, and its code. */

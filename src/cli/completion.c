@@ -142,11 +142,15 @@ static void write_zsh(struct strbuf *out)
         strbuf_append_cstr(out, ") options=(");
         for (size_t i = 0; i < def->option_count; i++)
             append_described(out, def->options[i].name, def->options[i].about);
+        for (size_t i = 0; i < GLOBAL_OPTION_COUNT && def->formats; i++)
+            if (strcmp(GLOBAL_OPTIONS[i].name, "--output") == 0)
+                append_described(out, GLOBAL_OPTIONS[i].name, GLOBAL_OPTIONS[i].about);
         strbuf_append_fmt(out, ")%s ;;\n", takes_files(def) ? "; [[ ${words[CURRENT]} == -* ]] || _files" : "");
     }
     strbuf_append_cstr(out, "    esac\n    options+=(");
     for (size_t i = 0; i < GLOBAL_OPTION_COUNT; i++)
-        append_described(out, GLOBAL_OPTIONS[i].name, GLOBAL_OPTIONS[i].about);
+        if (strcmp(GLOBAL_OPTIONS[i].name, "--output") != 0)
+            append_described(out, GLOBAL_OPTIONS[i].name, GLOBAL_OPTIONS[i].about);
     strbuf_append_cstr(out, ")\n    (( $#offered )) && _describe command offered\n    [[ ${words[CURRENT]} == -* ]] && "
                             "_describe -o option options\n}\n"
                             "if [[ ${funcstack[1]} == _ember ]]; then _ember \"$@\"; else compdef _ember ember; fi\n");

@@ -33,7 +33,7 @@ static struct err *follow_once(struct follow *follow, struct arena *arena, struc
 static struct err *follow_to_end(struct follow *follow, struct arena *arena, struct log_reader *reader,
                                  struct json **ret_run)
 {
-    struct patience patience = {0};
+    struct patience patience = {.reached = true}; /* it told us of the run */
     int fd = follow->interrupts ? follow->interrupts->fd : -1;
     for (;;) {
         bool again = false, leave = false;

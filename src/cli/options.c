@@ -1,4 +1,5 @@
 /* options: the command line against the table of commands. */
+#include "base/similar.h"
 #include "cli/command.h"
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,32 @@ static const struct option_def *find_option(const struct command_def *def, struc
 {
     const struct option_def *option = def ? find_in(def->options, def->option_count, word) : NULL;
     return option ? option : find_in(GLOBAL_OPTIONS, GLOBAL_OPTION_COUNT, word);
+}
+
+/* "did you mean --state?", or absent. */
+static struct slice meant_option(struct arena *arena, const struct command_def *def, struct slice word)
+{
+    const char **names = ARENA_ARRAY(arena, (def ? def->option_count : 0) + GLOBAL_OPTION_COUNT, const char *);
+    size_t count = 0;
+    if (!slice_starts_with(word, S("--")))
+        return SLICE_NONE;
+    for (size_t i = 0; def && i < def->option_count; i++)
+        names[count++] = def->options[i].name + 2;
+    for (size_t i = 0; i < GLOBAL_OPTION_COUNT; i++)
+        names[count++] = GLOBAL_OPTIONS[i].name + 2;
+    const char *best = similar_name(slice_from(word, 2), names, count);
+    return best ? slice_fmt(arena, "did you mean --%s?", best) : SLICE_NONE;
+}
+
+static struct slice meant_command(struct arena *arena, struct slice word)
+{
+    const char **names = ARENA_ARRAY(arena, COMMAND_COUNT, const char *);
+    size_t count = 0;
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (!strchr(COMMANDS[i].name, ' '))
+            names[count++] = COMMANDS[i].name;
+    const char *best = similar_name(word, names, count);
+    return best ? slice_fmt(arena, "did you mean %s?", best) : SLICE_NONE;
 }
 
 static bool has_word(const char *words, struct slice word)
@@ -86,8 +113,11 @@ static struct err *take_command(struct arena *arena, size_t count, const char *c
 {
     struct slice name = slice_from_cstr(words[*at]);
     command->def = find_command(name);
-    if (!command->def)
-        return err_new(ERR_INVALID, "there is no command %s; ember --help lists them", words[*at]);
+    if (!command->def) {
+        struct slice meant = meant_command(arena, name);
+        return err_new(ERR_INVALID, "there is no command %s; %.*s", words[*at],
+                       SLICE_ARG(meant.len ? meant : S("ember --help lists them")));
+    }
     const struct command_def *longer =
         *at + 1 < count ? find_command(slice_fmt(arena, "%s %s", words[*at], words[*at + 1])) : NULL;
     if (longer) {
@@ -104,12 +134,14 @@ static struct err *take_option(struct arena *arena, size_t count, const char *co
     struct slice name = slice_from_cstr(word), value = SLICE_NONE;
     bool joined = slice_starts_with(name, S("--")) && slice_split(name, '=', &name, &value);
     const struct option_def *option = find_option(command->def, name);
-    if (!option && command->def)
-        return err_new(ERR_INVALID, "ember %s has no option %.*s; ember %s --help lists them", command->def->name,
-                       SLICE_ARG(name), command->def->name);
-    if (!option)
-        return err_new(ERR_INVALID, "there is no option %.*s before a command; ember --help lists them",
-                       SLICE_ARG(name));
+    if (!option) {
+        struct slice meant = meant_option(arena, command->def, name);
+        const char *where = command->def ? command->def->name : "";
+        if (!meant.len)
+            meant = slice_fmt(arena, "ember %s%s--help lists them", where, *where ? " " : "");
+        return command->def ? err_new(ERR_INVALID, "ember %s has no option %.*s; %.*s", where, SLICE_ARG(name), SLICE_ARG(meant))
+                            : err_new(ERR_INVALID, "there is no option %.*s before a command; %.*s", SLICE_ARG(name), SLICE_ARG(meant));
+    }
     if (!option->value && joined)
         return err_new(ERR_INVALID, "%s takes no value", option->name);
     const char *text = NULL;
@@ -147,8 +179,8 @@ struct err *command_parse(struct arena *arena, size_t count, const char *const *
     command->args = ARENA_ARRAY(arena, count + 1, const char *);
     command->rest = ARENA_ARRAY(arena, count + 1, const char *);
     command->options = ARENA_ARRAY(arena, count + 1, struct given_option);
-    bool rest = false;
-    for (size_t i = 0; i < count; i++) {
+    bool rest = false, help = count > 0 && strcmp(words[0], "help") == 0; /* as of other programs; it is no command of its own */
+    for (size_t i = help; i < count; i++) {
         if (rest)
             command->rest[command->rest_count++] = words[i];
         else if (strcmp(words[i], "--") == 0)
@@ -160,7 +192,7 @@ struct err *command_parse(struct arena *arena, size_t count, const char *const *
         else
             command->args[command->arg_count++] = words[i];
     }
-    *ret_help = command_flag(command, "--help");
+    *ret_help = help || command_flag(command, "--help");
     if (*ret_help || command_flag(command, "--version"))
         return NULL;
     if (!command->def)

@@ -66,10 +66,10 @@ struct err *patience_after(struct patience *patience, struct client *client, str
     if (!e) {
         if (patience->told)
             progress_say(progress, "Ember answers again.");
-        *patience = (struct patience){0};
+        *patience = (struct patience){.reached = true};
         return NULL;
     }
-    if (e->kind != ERR_UNAVAILABLE)
+    if (e->kind != ERR_UNAVAILABLE || !patience->reached)
         return e;
     int64_t now = monotonic_ms();
     if (!patience->since_ms)

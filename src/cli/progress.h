@@ -24,6 +24,7 @@ bool wait_ms(int fd, int64_t ms);
 
 /* Calls that failed since nobody answers are made again for five minutes. */
 struct patience {
+    bool reached;     /* by a call before; who was never reached is not waited for */
     int64_t since_ms; /* monotonic; 0: the last call went well */
     bool told;
 };

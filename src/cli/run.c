@@ -169,7 +169,7 @@ static struct err *make_wish(struct run *run, struct run_wish *ret_wish)
 static struct err *start(struct run *run, const struct json *input, struct json **ret_answer)
 {
     struct arena *arena = run->command->arena;
-    struct patience patience = {0};
+    struct patience patience = {.reached = true};
     bool again = true;
     while (again) {
         if (patience.since_ms && interrupts_take(run->interrupts)) {

@@ -1,13 +1,13 @@
 /* config: where values come from. What they mean is config_values.c's. */
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/similar.h"
 #include "daemon/config_internal.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_FILE_BYTES 65536
-#define MAX_NAME_BYTES 64
 
 const struct option_row config_options[CONFIG_OPTION_COUNT] = {
 #define OPTION(id, name, type, argument, otherwise, min, max, reloadable, about)                                                                     \
@@ -99,48 +99,14 @@ struct slice config_source_text(struct arena *arena, const struct config *config
 
 /* ---- names ---- */
 
-/* How many letters must be put in, taken out or changed; a and b are short. */
-static size_t distance(struct slice a, struct slice b)
-{
-    size_t row[MAX_NAME_BYTES + 1];
-    for (size_t j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t above = row[j], best = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = above;
-        }
-    }
-    return row[b.len];
-}
-
-/* " (did you mean X?)", or what to do. '_' for '-' and capitals are the commonest slips. */
+/* What was meant, or what to do. */
 static struct slice suggest(struct arena *arena, struct slice name, const char *dashes)
 {
-    if (name.len && name.len <= MAX_NAME_BYTES) {
-        char *plain = slice_cstr(arena, slice_lower(arena, name));
-        for (char *c = plain; *c; c++)
-            *c = *c == '_' ? '-' : *c;
-        const char *best = NULL;
-        size_t least = name.len <= 4 ? 2 : 4; /* further away is another word */
-        for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++) {
-            size_t d = distance(slice_from_cstr(plain), slice_from_cstr(config_options[i].name));
-            if (d < least) {
-                least = d;
-                best = config_options[i].name;
-            }
-        }
-        if (best)
-            return slice_fmt(arena, "did you mean %s%s?", dashes, best);
-    }
-    return S("emberd --help lists the options");
+    const char *names[CONFIG_OPTION_COUNT];
+    for (size_t i = 0; i < CONFIG_OPTION_COUNT; i++)
+        names[i] = config_options[i].name;
+    const char *best = similar_name(name, names, CONFIG_OPTION_COUNT);
+    return best ? slice_fmt(arena, "did you mean %s%s?", dashes, best) : S("emberd --help lists the options");
 }
 
 static bool find_option(struct slice name, enum config_option *ret_option)

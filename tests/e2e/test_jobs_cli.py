@@ -1,5 +1,5 @@
 """ember run, jobs and logs, as people and as scripts use them: with and without a terminal."""
-import contextlib, fcntl, json, os, pty, re, select, signal, struct, subprocess, termios, threading, time, uuid
+import contextlib, fcntl, json, os, pty, re, select, shutil, signal, struct, subprocess, termios, threading, time, uuid
 
 import pytest
 
@@ -181,6 +181,20 @@ def test_a_pipe_that_is_closed_early_is_no_complaint(jobs, ended):
     assert set(done.stdout.splitlines()[1:]) <= {"0", "141"} # whether it had written all by then
 
 
+def every_command(ended):
+    return [["--help"], ["help", "jobs"], ["--version"], ["jobs"], ["jobs", "--output", "json"], ["jobs", "show", ended[0]], ["jobs", "show", ended[0], "--effective"],
+            ["events"], ["events", "--output", "json"], ["logs", ended[0]], ["clusters"], ["env"], ["kubeconfig"], ["completion", "bash"], ["completion", "zsh"],
+            ["man"], ["man", "jobs"]]
+
+
+def test_a_stdout_that_is_gone_or_closed_is_no_success(jobs, ended):
+    for args in every_command(ended):
+        done = subprocess.run(["bash", "-c", '"$0" "$@" | :; exit ${PIPESTATUS[0]}', EMBER, *args], env=jobs.env, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode in (0, 141) and done.stderr == b"", (args, done) # 0: all was written by then
+        done = subprocess.run(["bash", "-c", '"$0" "$@" >&-', EMBER, *args], env=jobs.env, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == 1 and done.stderr == b"ember: the output cannot be written: Bad file descriptor\n", (args, done)
+
+
 def test_a_full_disk_is_told(jobs, ended):
     with open("/dev/full", "w") as full:
         done = subprocess.run([EMBER, "jobs"], env=jobs.env, stdout=full, stderr=subprocess.PIPE, timeout=60)
@@ -254,6 +268,39 @@ def test_watch_tells_that_a_run_left_the_filter(jobs):
         submit(jobs, "sleep=3", name="leaving")
         wait_for(lambda: any("COMPLETED" in line for line in got), "the end to be told")
     assert [json.loads(line)["state"] for line in got] == ["RUNNING", "COMPLETED"]
+
+
+def test_watch_goes_on_over_a_restart_of_emberd(jobs):
+    run = submit(jobs, "sleep=60", name="over")
+    jobs.wait_state(run, "RUNNING")
+    with Terminal(jobs, "jobs", "--watch", "--name", "over", NO_COLOR="1") as terminal, watching(jobs, "--name", "over") as got:
+        terminal.expect("RUNNING")
+        wait_for(lambda: any("RUNNING" in line for line in got), "the state to be told")
+        jobs.stop()
+        terminal.expect("Ember does not answer; waiting for it.")
+        terminal.seen = ""
+        jobs.start()
+        terminal.expect("Ember answers again.").expect("RUNNING")
+        jobs.emr.cancel_job_run(virtualClusterId=jobs.virtual_cluster, id=run)
+        terminal.expect("CANCELLED")
+        wait_for(lambda: any("CANCELLED" in line for line in got), "the end to be told")
+        assert len([line for line in got if "RUNNING" in line]) == 1 # nothing is told again
+        terminal.type("\x03")
+        assert terminal.wait() == 130
+
+
+def test_without_a_daemon_there_is_one_clear_sentence(jobs, ended):
+    by_folder = {k: v for k, v in jobs.env.items() if not k.startswith("AWS_")}
+    clients = [["jobs"], ["jobs", "--watch"], ["jobs", "show", ended[0]], ["logs", ended[0]], ["logs", "-f", ended[0]], ["events"], ["events", "--follow"]]
+    jobs.stop()
+    try:
+        for env, commands, words in ((dict(jobs.env), clients, "Ember does not answer at %s (" % jobs.env["AWS_ENDPOINT_URL"]),
+                                     (by_folder, clients + [["env"], ["configure"], ["clusters"], ["kubeconfig"]], "no emberd runs on %s: start it" % jobs.data_dir)):
+            for args in commands:
+                done = subprocess.run([EMBER, *args], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, text=True)
+                assert (done.returncode, done.stdout) == (1, "") and done.stderr.startswith("ember: " + words) and done.stderr.count("\n") == 1, (args, done)
+    finally:
+        jobs.start()
 
 
 def test_watch_on_a_terminal_redraws(jobs):
@@ -505,6 +552,57 @@ def test_completion_of_bash(jobs):
     assert complete("jobs", "sh") == ["show"] and complete("completion", "z") == ["zsh"]
     assert complete("--data-dir", "/x", "jobs", "show", "--output", "j") == ["json"]
     assert complete("run", "emberd.lo") == ["emberd.log"]
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh here")
+@pytest.mark.parametrize("how", ["sourced", "in a folder"])
+def test_completion_of_zsh(jobs, tmp_path, how):
+    """A real zsh, at its prompt: Tab is pressed, and what it offers is read off the terminal."""
+    (tmp_path / "_ember").write_bytes(jobs.ember("completion", "zsh").stdout)
+    (tmp_path / "program.py").write_text("")
+    load = "fpath=(%s $fpath); autoload -Uz compinit && compinit -D -u" % tmp_path if how == "in a folder" else \
+        "autoload -Uz compinit && compinit -D -u; source <(ember completion zsh)"
+    env = dict(jobs.env, PATH="%s:%s" % (os.path.dirname(EMBER), os.environ["PATH"]), TERM="xterm", HOME=str(tmp_path))
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        os.execvpe("zsh", ["zsh", "-f", "-i"], env)
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
+    seen = b""
+
+    def until(mark):
+        nonlocal seen
+        deadline = time.monotonic() + 60
+        while mark not in seen:
+            assert time.monotonic() < deadline, seen
+            if select.select([fd], [], [], 0.1)[0]:
+                seen += os.read(fd, 65536)
+        text, seen = seen, b""
+        return text.decode(errors="replace")
+
+    def complete(line):
+        """What the line became, and all that was shown meanwhile."""
+        os.write(fd, line.encode() + b"\t\x18") # Control-X: the widget below
+        text = until(b">>")
+        os.write(fd, b"\x15") # Control-U: an empty line again
+        return re.search(r"<<(.*)>>", text).group(1), text
+
+    try:
+        os.write(fd, ("stty -echo; PS1='$ '; LISTMAX=0; %s; finish() { print -r -- \"<<$BUFFER>>\" }; zle -N finish; bindkey '^X' finish; bindkey '^U' kill-whole-line; "
+                      "print READ''Y\n" % load).encode())
+        until(b"READY")
+        assert complete("ember jo")[0] == "ember jobs "
+        shown = complete("ember ")[1]
+        assert all(re.search(r"\b%s +-- " % word, shown) for word in ("run", "jobs", "logs", "doctor")), shown
+        assert complete("ember jobs --sta")[0] == "ember jobs --state " and complete("ember jobs sh")[0] == "ember jobs show "
+        assert "CANCEL_PENDING" in complete("ember jobs --state ")[1] and complete("ember jobs --state COM")[0] == "ember jobs --state COMPLETED "
+        assert complete("ember completion z")[0] == "ember completion zsh " and complete("ember run pro")[0] == "ember run program.py "
+        assert complete("ember --data-dir /x jobs show --output j")[0] == "ember --data-dir /x jobs show --output json "
+        assert "--output" in complete("ember jobs --")[1] and "--output" not in complete("ember logs --")[1]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.close(fd)
+        os.waitpid(pid, 0)
 
 
 def test_every_command_has_help_and_a_manual_page(jobs):
