@@ -273,7 +273,7 @@ static struct {
     pthread_cond_t more;
     int requests, taken;
     const char *unwanted; /* this run's id; NULL: the first request */
-    int status;           /* what it is told */
+    const int *statuses;  /* what it is told, one after the other; the last for ever, behind it stands 0 */
     struct strbuf told; /* "id:state " of each event that was taken */
 } receiver = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
 
@@ -293,7 +293,9 @@ static void receive(struct http_request *request, void *ctx)
     receiver.requests++;
     bool wanted = receiver.unwanted ? !slice_eq(json_get_text(detail, "id"), slice_from_cstr(receiver.unwanted)) : receiver.requests > 1;
     bool take = whole && wanted;
-    int refusal = receiver.unwanted ? receiver.status : 500;
+    int refusal = receiver.unwanted ? *receiver.statuses : 500;
+    if (!take && receiver.unwanted && receiver.statuses[1])
+        receiver.statuses++;
     if (take) {
         strbuf_append_fmt(&receiver.told, "%.*s:%.*s ", SLICE_ARG(json_get_text(detail, "id")), SLICE_ARG(json_get_text(detail, "state")));
         receiver.taken++;
@@ -354,15 +356,15 @@ static void test_events_are_delivered_in_order_over_refusals_and_restarts(void *
     strbuf_deinit(&receiver.told);
 }
 
-/* Refuses what run "bad" tells with that status; how often it was asked when "good" came through, or when it was asked twice. */
-static void refuse_for_ever(int status, int64_t give_up_ms, bool comes_through)
+/* Refuses what run "bad" tells with these statuses, until "good" comes through, or so many requests have come. */
+static void refuse_for_ever(const int *statuses, int64_t give_up_ms, bool comes_through, int requests)
 {
     struct http_server *server;
     struct webhook *webhook;
     struct webhook_stats stats;
     receiver.requests = receiver.taken = 0;
     receiver.unwanted = "bad";
-    receiver.status = status;
+    receiver.statuses = statuses;
     receiver.told = STRBUF_HEAP;
     assert_null(http_server_start(&(struct http_server_options){.address = "127.0.0.1", .handler = receive}, &server));
     start_delivery(server, give_up_ms, &webhook);
@@ -371,7 +373,7 @@ static void refuse_for_ever(int status, int64_t give_up_ms, bool comes_through)
     if (comes_through)
         wait_taken(1);
     else
-        wait_requests(2);
+        wait_requests(requests);
     assert_null(webhook_get_stats(webhook, &stats));
     assert_int_equal(stats.set_aside, comes_through ? 1 : 0);
     webhook_stop(webhook);
@@ -385,18 +387,23 @@ static void refuse_for_ever(int status, int64_t give_up_ms, bool comes_through)
 
 static void test_an_event_that_is_refused_for_too_long_is_set_aside(void **state)
 {
-    refuse_for_ever(400, 1, true);
+    refuse_for_ever((const int[]){400, 0}, 1, true, 0);
     assert_int_equal(json_count(json_get(read_page(SLICE_NONE, 10), S("events"))), 2); /* it is on record all the same */
 }
 
 static void test_without_a_limit_a_refused_event_holds_up_those_behind_it(void **state)
 {
-    refuse_for_ever(400, 0, false);
+    refuse_for_ever((const int[]){400, 0}, 0, false, 2);
 }
 
 static void test_trouble_of_the_receiver_itself_sets_no_event_aside(void **state)
 {
-    refuse_for_ever(429, 1, false);
+    refuse_for_ever((const int[]){429, 0}, 1, false, 2);
+}
+
+static void test_an_outage_between_two_refusals_begins_the_time_anew(void **state)
+{
+    refuse_for_ever((const int[]){400, 503, 400, 0}, 1, false, 3);
 }
 
 int main(void)
@@ -416,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_event_that_is_refused_for_too_long_is_set_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_a_limit_a_refused_event_holds_up_those_behind_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_trouble_of_the_receiver_itself_sets_no_event_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_outage_between_two_refusals_begins_the_time_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_signatures_are_over_time_and_body, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

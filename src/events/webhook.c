@@ -44,7 +44,7 @@ struct webhook {
     /* the thread's own */
     struct webhook_receiver *now; /* NULL: off */
     struct backoff backoff;
-    int64_t refused; /* the event that the receiver refused last */
+    int64_t refused; /* the event that the receiver has refused each time since then; 0: none */
     int64_t refused_since_ms;
 };
 
@@ -154,10 +154,12 @@ static bool is_refusal(int status)
     return status && status / 100 != 5 && status != 408 && status != 425 && status != 429;
 }
 
-/* True: this event was refused long enough. */
+/* True: this event was refused long enough, and nothing but refused. */
 static bool gives_up(struct webhook *webhook, const struct event_row *row, int status)
 {
     int64_t now_ms = monotonic_ms();
+    if (!is_refusal(status))
+        webhook->refused = 0;
     if (!is_refusal(status) || !webhook->now->give_up_ms)
         return false;
     if (webhook->refused != row->sequence) {
