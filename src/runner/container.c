@@ -28,6 +28,7 @@ void container_init(struct container *container, const struct run_container *spe
     *container = (struct container){
         .spec = spec, .pid = -1, .sandbox_pid = -1, .stdout_fd = -1, .stderr_fd = -1, .control_fd = -1, .info_fd = -1};
     container->log.fd = -1;
+    container->copy.fds[CRI_STDOUT] = container->copy.fds[CRI_STDERR] = -1;
     container->group.procs_fd = -1;
 }
 
@@ -45,6 +46,7 @@ void container_deinit(struct container *container)
     close_fd(&container->control_fd);
     close_fd(&container->info_fd);
     cri_log_close(&container->log);
+    log_copy_close(&container->copy);
     cgroup_remove(&container->group);
     strbuf_deinit(&container->last_words);
     free(container->start_error);
@@ -100,6 +102,7 @@ static void terminate_ended(struct container *container, const struct pod_paths 
     cri_log_end(&container->log, CRI_STDOUT, wall_now());
     cri_log_end(&container->log, CRI_STDERR, wall_now());
     cri_log_close(&container->log);
+    log_copy_close(&container->copy);
     close_fd(&container->stdout_fd);
     close_fd(&container->stderr_fd);
     close_fd(&container->control_fd);
@@ -294,6 +297,7 @@ void container_start(struct container *container, const struct run_spec *spec, c
     struct err *e = sandbox_prepare(arena, spec, container->spec, paths->pod_dir);
     if (!e)
         e = open_log(container, spec, paths, arena);
+    log_copy_open(&container->copy, spec, container->spec);
     if (!e)
         e = fetch_is_needed(container->spec) ? start_fetch(container, arena, paths) : start_sandbox(container, arena, spec, paths);
     if (e)
@@ -318,6 +322,7 @@ static void read_output(struct container *container, int *fd, enum cri_stream st
     if (container->phase == CONTAINER_STARTING && stream == CRI_STDERR && container->last_words.len < LAST_WORDS_MAX)
         strbuf_append(&container->last_words, slice_sub(data, 0, LAST_WORDS_MAX - container->last_words.len));
     cri_log_write(&container->log, stream, data, wall_now());
+    log_copy_write(&container->copy, stream, data);
 }
 
 static void read_control(struct container *container)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "runner/cgroup.h"
 #include "runner/cri_log.h"
+#include "runner/log_copy.h"
 #include "runner/run_spec.h"
 #include <sys/types.h>
 
@@ -33,6 +34,7 @@ struct container {
     pid_t sandbox_pid;             /* first process of the sandbox, as the machine counts; -1: not known */
     int stdout_fd, stderr_fd, control_fd, info_fd; /* -1: closed */
     struct cri_log log;
+    struct log_copy copy;
     struct cgroup group;
     struct strbuf last_words;      /* tail of stderr until it runs: bubblewrap's complaints */
     char *start_error;             /* what init or bubblewrap said; owned */

@@ -37,7 +37,6 @@ static const struct shared_volume {
     {S_INIT("home-dir"), S_INIT("/home/hadoop")},
 };
 #define COMMUNICATE 0
-#define APPLICATION_LOGS 1
 #define EVENT_LOGS 2
 /* "the main container sends a heartbeat to this file every two seconds": pod templates, EMR on EKS guide. Who runs it does so: ember-run in the
  * embedded cluster, the entry point of EMR's images elsewhere. */
@@ -216,9 +215,6 @@ static void share_volumes(const struct template *t, struct spark_conf *conf)
     if (t->shares[COMMUNICATE])
         spark_conf_set(conf, driver ? S("spark.kubernetes.driverEnv.SIDECAR_SIGNAL_FILE") : S("spark.executorEnv.SIDECAR_SIGNAL_FILE"), S(SIGN_OF_LIFE),
                        SPARK_CONF_SYSTEM);
-    if (t->shares[APPLICATION_LOGS])
-        spark_notes_fmt(&e->notes, "%s pod template: emr-container-application-log-dir stays empty, the containers' stdout and stderr are not written to files.",
-                        t->who);
     if (t->shares[EVENT_LOGS] && driver && !slice_eq(spark_conf_get(conf, "spark.eventLog.enabled"), S("false"))) { /* as EMR's release has them */
         spark_conf_set_if_missing(conf, S("spark.eventLog.enabled"), S("true"), SPARK_CONF_RELEASE_DEFAULT);
         spark_conf_set_if_missing(conf, S("spark.eventLog.dir"), S("file:///var/log/spark/apps"), SPARK_CONF_RELEASE_DEFAULT);

@@ -441,7 +441,7 @@ static void test_what_side_cars_share_with_the_main_container_is_in_the_pod(void
     expect_text(env_value(&p, "SIDECAR_SIGNAL_FILE"), "/var/log/fluentd/main-container-terminated");
     expect_conf(&p, "spark.eventLog.dir", "file:///var/log/spark/apps", SPARK_CONF_RELEASE_DEFAULT);
     assert_null(item_named(volumes, "mnt-dir"));
-    assert_true(has_note(&p, "emr-container-application-log-dir stays empty"));
+    expect_text(json_get_text(item_named(mounts, "emr-container-application-log-dir"), "mountPath"), "/var/log/spark/user");
     given_file = "spec:\n  containers:\n  - name: spark-kubernetes-executor\n  - {name: s, image: i, volumeMounts: [{name: emr-container-communicate, "
                  "mountPath: /signs}, {name: temp-data-dir, mountPath: /t}]}\n";
     assert_null(plan(arena, PI_JAR, WITH_TEMPLATE("executor"), &p));

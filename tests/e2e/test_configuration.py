@@ -197,6 +197,41 @@ def test_a_side_car_sees_the_sign_of_life_of_the_main_container(ember):
     ember.wait_reaped(run)
 
 
+FORWARDER = """
+spec:
+  containers:
+  - name: forwarder
+    image: ember/spark:3.5.9
+    command: [sh, -c, "until grep -q hello /logs/*/stdout 2>/dev/null; do sleep 0.1; done; cp /logs/*/stdout /room/seen; cp /logs/*/stderr /room/err; ls /logs > /room/done; exec sleep 600"]
+    volumeMounts: [{name: emr-container-application-log-dir, mountPath: /logs}, {name: room, mountPath: /room}]
+  - name: spark-kubernetes-driver
+    volumeMounts: [{name: room, mountPath: /room}]
+  volumes: [{name: room, emptyDir: {}}]
+"""
+
+
+def test_a_side_car_reads_what_the_main_container_writes(ember):
+    run, text = output(ember, "err=oops", "out=hello", "sh=until [ -s /room/done ]; do sleep 0.1; done; cat /room/done /room/seen /room/err; cat /var/log/spark/user/*/stdout | wc -l",
+                       overrides=classify(("spark-defaults", {"spark.kubernetes.driver.podTemplateFile": put(ember, "templates/forwarder.yaml", FORWARDER)})))
+    lines = text.splitlines()
+    assert lines[:4] == ["hello", "spark-%s-driver" % run, "hello", "oops"] and int(lines[4]) >= 1, text
+
+
+def test_a_link_that_a_container_left_is_not_written_through(ember):
+    """Init containers come before the main one, as the same user: ember-run writes there with its own rights."""
+    template = FORWARDER + """
+  initContainers:
+  - name: first
+    image: ember/spark:3.5.9
+    command: [sh, -c, "mkdir /logs/$(hostname); ln -s /room/hit /logs/$(hostname)/stdout; touch /logs/$(hostname)/a; ln /logs/$(hostname)/a /logs/$(hostname)/stderr"]
+    volumeMounts: [{name: emr-container-application-log-dir, mountPath: /logs}, {name: room, mountPath: /room}]
+"""
+    template = template.replace("until grep -q hello /logs/*/stdout 2>/dev/null; do sleep 0.1; done; cp /logs/*/stdout /room/seen; cp /logs/*/stderr /room/err", "true")
+    run, text = output(ember, "err=oops", "out=hello", "sh=until [ -s /room/done ]; do sleep 0.1; done; ls /room; ls /var/log/spark/user/$(hostname); cat /room/hit /var/log/spark/user/*/a; echo end",
+                       overrides=classify(("spark-defaults", {"spark.kubernetes.driver.podTemplateFile": put(ember, "templates/links.yaml", template)})))
+    assert text == "hello\ndone\na\nstderr\nstdout\nend\n", text
+
+
 REFUSED = [
     (classify(("yarn-site", {"a": "b"})), "", "VALIDATION_ERROR", "Classification yarn-site not supported."),
     ({"applicationConfiguration": [{"classification": "core-site", "configurations": [{"classification": "export", "properties": {}}]}]}, "",
