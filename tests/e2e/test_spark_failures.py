@@ -72,10 +72,10 @@ def test_a_cancelled_run_leaves_no_process(ember):
         assert words in ember.s3_log(run, "stderr", **of) and words in "\n".join(ember.cloudwatch_log(run, "stderr", **of))
 
 
-ENDING = """
+CLASSES = {"Ending": """
 public class Ending {
     public static void main(String[] args) {
-        System.out.println("before");
+        System.out.println(Words.before());
         if (args[0].equals("exit"))
             System.exit(3);
         try {
@@ -85,24 +85,31 @@ public class Ending {
         }
     }
 }
-"""
+""", "Words": """
+public class Words {
+    static String before() { return "before"; }
+}
+"""}
 
 
 @pytest.fixture(scope="module")
 def ending(ember, folder):
-    """A jar in S3 whose main class ends as its argument says."""
-    source = os.path.join(folder, "Ending.java")
-    with open(source, "w") as f:
-        f.write(ENDING)
-    tools = ROOT / ".deps/java/bin"
-    subprocess.run([tools / "javac", "--release", "8", "-Xlint:-options", "-d", folder, source], check=True, timeout=120)
-    subprocess.run([tools / "jar", "--create", "--file", os.path.join(folder, "ending.jar"), "-C", folder, "Ending.class"], check=True, timeout=120)
-    with open(os.path.join(folder, "ending.jar"), "rb") as f:
-        return put(ember, "jobs/ending.jar", f.read())
+    """Two jars in S3: one whose main class ends as its argument says, and one with a class that it needs."""
+    tools, jars = ROOT / ".deps/java/bin", []
+    for name, text in CLASSES.items():
+        with open(os.path.join(folder, name + ".java"), "w") as f:
+            f.write(text)
+    subprocess.run([tools / "javac", "--release", "8", "-Xlint:-options", "-d", folder, *(os.path.join(folder, name + ".java") for name in CLASSES)], check=True, timeout=120)
+    for name in CLASSES:
+        jar = os.path.join(folder, name + ".jar")
+        subprocess.run([tools / "jar", "--create", "--file", jar, "-C", folder, name + ".class"], check=True, timeout=120)
+        with open(jar, "rb") as f:
+            jars.append(put(ember, "jobs/%s.jar" % name, f.read()))
+    return jars
 
 
 def test_the_exit_code_of_a_jvm_and_its_exception(ember, ending):
-    runs = {how: ember.submit(how, entry_point=ending, parameters=small(1, "--class Ending")) for how in ("exit", "throw")}
+    runs = {how: ember.submit(how, entry_point=ending[0], parameters=small(1, "--class Ending --jars", ending[1])) for how in ("exit", "throw")}
     done = {how: finish(ember, run, "FAILED") for how, run in runs.items()}
     assert all(d["failureReason"] == "USER_ERROR" for d in done.values())
     assert done["exit"]["stateDetails"].startswith("The driver ended with exit code 3. JobRun failed. "), done
