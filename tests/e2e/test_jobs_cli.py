@@ -554,55 +554,75 @@ def test_completion_of_bash(jobs):
     assert complete("run", "emberd.lo") == ["emberd.log"]
 
 
+class Prompt:
+    """An interactive shell where Tab is pressed; what it offers is read off the terminal."""
+
+    def __init__(self, jobs, folder, words, set_up):
+        env = dict(jobs.env, PATH="%s:%s" % (os.path.dirname(EMBER), os.environ["PATH"]), TERM="xterm", HOME=str(folder), HISTFILE="/dev/null")
+        self.seen = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(folder)
+            os.execvpe(words[0], words, env)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
+        os.write(self.fd, ("PS1='$ '; %s; printf 'READ''Y\\n'\n" % set_up).encode())
+        self.until(b"READY\r")
+
+    def until(self, mark):
+        deadline = time.monotonic() + 60
+        while mark not in self.seen:
+            assert time.monotonic() < deadline, self.seen
+            if select.select([self.fd], [], [], 0.1)[0]:
+                self.seen += os.read(self.fd, 65536)
+        text, self.seen = self.seen, b""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.decode(errors="replace"))
+
+    def complete(self, line, tabs=1):
+        """What the line became, and all that was shown meanwhile."""
+        os.write(self.fd, line.encode() + b"\t" * tabs + b"\x18") # Control-X: tells the line, which the set-up has bound
+        text = self.until(b">>")
+        os.write(self.fd, b"\x15") # Control-U: an empty line again
+        return re.search(r"<<(.*)>>", text).group(1), text
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.kill(self.pid, signal.SIGKILL)
+        os.close(self.fd)
+        os.waitpid(self.pid, 0)
+
+
+def completes_as_it_should(prompt):
+    for line, becomes in (("ember jo", "ember jobs "), ("ember jobs --sta", "ember jobs --state "), ("ember jobs sh", "ember jobs show "),
+                          ("ember jobs --state COM", "ember jobs --state COMPLETED "), ("ember completion z", "ember completion zsh "),
+                          ("ember run pro", "ember run program.py "), ("ember --data-dir /x jobs show --output j", "ember --data-dir /x jobs show --output json ")):
+        assert prompt.complete(line)[0] == becomes
+    for line, offered in (("ember ", ("run", "jobs", "logs", "doctor")), ("ember jobs --state ", ("CANCEL_PENDING", "RUNNING")),
+                          ("ember jobs --", ("--state", "--watch", "--output", "--data-dir"))):
+        shown = prompt.complete(line, tabs=2)[1]
+        assert all(re.search(r"(?<![\w-])%s\b" % word, shown) for word in offered), shown
+    assert "--output" not in prompt.complete("ember logs --", tabs=2)[1]
+
+
 @pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh here")
 @pytest.mark.parametrize("how", ["sourced", "in a folder"])
-def test_completion_of_zsh(jobs, tmp_path, how):
-    """A real zsh, at its prompt: Tab is pressed, and what it offers is read off the terminal."""
+def test_completion_at_the_prompt_of_zsh(jobs, tmp_path, how):
     (tmp_path / "_ember").write_bytes(jobs.ember("completion", "zsh").stdout)
     (tmp_path / "program.py").write_text("")
     load = "fpath=(%s $fpath); autoload -Uz compinit && compinit -D -u" % tmp_path if how == "in a folder" else \
         "autoload -Uz compinit && compinit -D -u; source <(ember completion zsh)"
-    env = dict(jobs.env, PATH="%s:%s" % (os.path.dirname(EMBER), os.environ["PATH"]), TERM="xterm", HOME=str(tmp_path))
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.chdir(tmp_path)
-        os.execvpe("zsh", ["zsh", "-f", "-i"], env)
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
-    seen = b""
+    tell = "finish() { print -r -- \"<<$BUFFER>>\" }; zle -N finish; bindkey '^X' finish; bindkey '^U' kill-whole-line"
+    with Prompt(jobs, tmp_path, ["zsh", "-f", "-i"], "LISTMAX=0; setopt no_auto_menu; %s; %s" % (load, tell)) as prompt:
+        completes_as_it_should(prompt)
+        assert re.search(r"\bdoctor +-- say what", prompt.complete("ember ")[1]) # with what each is for
 
-    def until(mark):
-        nonlocal seen
-        deadline = time.monotonic() + 60
-        while mark not in seen:
-            assert time.monotonic() < deadline, seen
-            if select.select([fd], [], [], 0.1)[0]:
-                seen += os.read(fd, 65536)
-        text, seen = seen, b""
-        return text.decode(errors="replace")
 
-    def complete(line):
-        """What the line became, and all that was shown meanwhile."""
-        os.write(fd, line.encode() + b"\t\x18") # Control-X: the widget below
-        text = until(b">>")
-        os.write(fd, b"\x15") # Control-U: an empty line again
-        return re.search(r"<<(.*)>>", text).group(1), text
-
-    try:
-        os.write(fd, ("stty -echo; PS1='$ '; LISTMAX=0; %s; finish() { print -r -- \"<<$BUFFER>>\" }; zle -N finish; bindkey '^X' finish; bindkey '^U' kill-whole-line; "
-                      "print READ''Y\n" % load).encode())
-        until(b"READY")
-        assert complete("ember jo")[0] == "ember jobs "
-        shown = complete("ember ")[1]
-        assert all(re.search(r"\b%s +-- " % word, shown) for word in ("run", "jobs", "logs", "doctor")), shown
-        assert complete("ember jobs --sta")[0] == "ember jobs --state " and complete("ember jobs sh")[0] == "ember jobs show "
-        assert "CANCEL_PENDING" in complete("ember jobs --state ")[1] and complete("ember jobs --state COM")[0] == "ember jobs --state COMPLETED "
-        assert complete("ember completion z")[0] == "ember completion zsh " and complete("ember run pro")[0] == "ember run program.py "
-        assert complete("ember --data-dir /x jobs show --output j")[0] == "ember --data-dir /x jobs show --output json "
-        assert "--output" in complete("ember jobs --")[1] and "--output" not in complete("ember logs --")[1]
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.close(fd)
-        os.waitpid(pid, 0)
+def test_completion_at_the_prompt_of_bash(jobs, tmp_path):
+    (tmp_path / "program.py").write_text("")
+    tell = "bind -x '\"\\C-x\": printf \"<<%s>>\\n\" \"$READLINE_LINE\"'; bind 'set completion-query-items 0'; bind 'set page-completions off'"
+    with Prompt(jobs, tmp_path, ["bash", "--norc", "--noprofile", "-i"], "source <(ember completion bash); " + tell) as prompt:
+        completes_as_it_should(prompt)
 
 
 def test_every_command_has_help_and_a_manual_page(jobs):
