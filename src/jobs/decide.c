@@ -5,6 +5,7 @@
 
 #define CLEAN_POLL_MS 2000
 #define LOGS_POLL_MS 5000
+#define FORCE_POLL_MS 15000
 
 static struct action wait_until(int64_t at_ms)
 {
@@ -25,6 +26,32 @@ static bool is_noted(const struct run_facts *run, struct slice words)
 static bool is_lost(const struct observation *seen, struct instant now, int64_t max_ms)
 {
     return seen->trouble.ptr && seen->trouble_since.ms && now.ms - seen->trouble_since.ms > max_ms;
+}
+
+bool pods_are_held(const struct observation *seen, struct instant now)
+{
+    return seen->pods_deleted_by.ms && now.ms >= seen->pods_deleted_by.ms + POD_HELD_MAX_MS;
+}
+
+static bool is_driver_there(const struct observation *seen)
+{
+    return seen->driver == DRIVER_PENDING || seen->driver == DRIVER_RUNNING;
+}
+
+/* The driver is to go and has not ended. False: it is held, for too long; else *ret_action is what to do until it is gone. */
+static bool wait_for_deletion(const struct observation *seen, struct instant now, struct action *ret_action)
+{
+    int64_t force_at = seen->deleted_by.ms + POD_FORCE_AFTER_MS, held_at = seen->deleted_by.ms + POD_HELD_MAX_MS, again_at = now.ms + FORCE_POLL_MS;
+    if (now.ms >= held_at)
+        return false;
+    *ret_action = now.ms < force_at ? wait_until(force_at) : (struct action){.kind = ACTION_KILL, .again_at = {.ms = again_at < held_at ? again_at : held_at}};
+    return true;
+}
+
+/* "Pod p is still terminating: the finalizer x holds it" */
+static struct slice held_words(struct arena *arena, const struct run_facts *run, const struct observation *seen)
+{
+    return slice_fmt(arena, "Pod %.*s is still terminating%s%.*s", SLICE_ARG(run->driver_pod), seen->held_by.len ? ": " : "", SLICE_ARG(seen->held_by));
 }
 
 /* "Attempt 2 failed: …; attempt 1 …" of the words that retry_words() has left; empty when there are none. */
@@ -178,7 +205,7 @@ static struct action decide_between(struct arena *arena, const struct run_facts 
         return note(words);
     if (!seen->synced)
         return wait_until(0);
-    if (seen->pods)
+    if (seen->pods && !pods_are_held(seen, now))
         return (struct action){.kind = ACTION_CLEAN, .again_at = {.ms = now.ms + CLEAN_POLL_MS}};
     if (now.ms < due.ms)
         return wait_until(due.ms);
@@ -230,6 +257,14 @@ static struct action decide_started(struct arena *arena, const struct run_facts 
         return wait_until(0);
     if (run->attempt > 1 && !run->driver_created_at.ms) /* LAUNCHED sets it */
         return (struct action){.kind = ACTION_LAUNCH};
+    struct action until_gone;
+    if (is_driver_there(seen) && seen->deleting && now.ms >= seen->deleted_by.ms + POD_FORCE_AFTER_MS) { /* somebody has deleted it, or its node is dead */
+        if (wait_for_deletion(seen, now, &until_gone))
+            return until_gone;
+        return record((struct outcome){.retryable = true, .failure_reason = FAILURE_USER_ERROR,
+                                       .cause = slice_fmt(arena, "The driver pod was deleted before it ended. %.*s", SLICE_ARG(held_words(arena, run, seen)))},
+                      seen);
+    }
     switch (seen->driver) {
     case DRIVER_ABSENT:
         return record((struct outcome){.retryable = true, .failure_reason = FAILURE_USER_ERROR, .cause = S("The driver pod was deleted before it ended")}, seen);
@@ -246,9 +281,10 @@ static struct action decide_started(struct arena *arena, const struct run_facts 
 static struct action decide_cancel(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
     bool asked = slice_starts_with(run->state_details, JOB_RUN_CANCEL_WORDS); /* who did */
+    struct slice who = asked ? slice_fmt(arena, " %.*s", SLICE_ARG(run->state_details)) : S("");
     struct action stopped = {.kind = ACTION_MOVE, .event = JOB_RUN_EVENT_STOPPED,
-                             .state_details = outcome_cut_details(arena, slice_fmt(arena, "JobRun CANCELLED successfully.%s%.*s", asked ? " " : "",
-                                                                                   SLICE_ARG(asked ? run->state_details : S(""))))};
+                             .state_details = outcome_cut_details(arena, slice_fmt(arena, "JobRun CANCELLED successfully.%.*s", SLICE_ARG(who)))};
+    struct action until_gone;
     if (run->launch_started_at.ms == 0 || seen->no_cluster) /* nothing was ever written to the cluster, or nothing is left to stop */
         return stopped;
     if (is_lost(seen, now, CLUSTER_TROUBLE_MAX_MS)) {
@@ -259,8 +295,14 @@ static struct action decide_cancel(struct arena *arena, const struct run_facts *
     }
     if (!seen->synced)
         return wait_until(0);
-    if (seen->driver == DRIVER_PENDING || seen->driver == DRIVER_RUNNING)
-        return seen->deleting ? wait_until(0) : (struct action){.kind = ACTION_KILL};
+    if (is_driver_there(seen) && !seen->deleting)
+        return (struct action){.kind = ACTION_KILL};
+    if (is_driver_there(seen)) {
+        if (wait_for_deletion(seen, now, &until_gone))
+            return until_gone;
+        stopped.state_details = outcome_cut_details(
+            arena, slice_fmt(arena, "JobRun CANCELLED. %.*s. Its deletion goes on.%.*s", SLICE_ARG(held_words(arena, run, seen)), SLICE_ARG(who)));
+    }
     if (!run->outcome.ptr) /* so that the logs come to their end */
         return record((struct outcome){.failure_reason = FAILURE_USER_ERROR, .cause = S("Cancelled")}, seen);
     return seen->logs_settled ? stopped : wait_until(now.ms + LOGS_POLL_MS);

@@ -19,7 +19,9 @@ struct observation {
     struct instant trouble_since;
     bool no_cluster;      /* there is no such cluster any more */
     enum driver_phase driver;
-    bool deleting;        /* has a deletionTimestamp */
+    bool deleting;        /* has a deletionTimestamp: */
+    struct instant deleted_by; /* by then it should be gone */
+    struct slice held_by; /* what may keep it from going: a finalizer, its node; absent: nothing that is known */
     struct instant driver_created_at, driver_started_at, driver_finished_at; /* ms 0: not known */
     bool has_exit_code;
     int64_t exit_code;
@@ -29,6 +31,7 @@ struct observation {
     bool untold;                    /* the driver is known from our own writing alone: the watch has not told of it */
     struct slice executor_trouble;  /* an executor of this attempt was killed or thrown out: a sentence without its full stop; absent: none was */
     size_t pods;                    /* of the run, of all its attempts, that are still there */
+    struct instant pods_deleted_by; /* by then all of them should be gone; ms 0: there are none, or one is not to go */
     bool attempt_read;              /* the logs of all containers that have run are in the spool, or there is nothing to read them from */
     bool logs_settled;              /* of the whole run: whole, or given up */
     struct slice log_trouble;
@@ -38,7 +41,7 @@ struct observation {
 /* The row's facts that matter. */
 struct run_facts {
     enum job_run_state state;
-    struct slice cluster;               /* its name, for words */
+    struct slice cluster, driver_pod;   /* names, for words */
     int64_t attempt, max_attempts;      /* 1.., max_attempts 0: no retry policy */
     struct queue_look queue;            /* of a PENDING run whose launch_started_at is 0 */
     struct resources ask, room;         /* for words about the queue */
@@ -60,7 +63,7 @@ enum action_kind {
     ACTION_MOVE,    /* change the state by event with failure_reason and state_details */
     ACTION_NOTE,    /* state_details only */
     ACTION_RECORD,  /* keep outcome in the row; the logs are then finished */
-    ACTION_KILL,    /* delete the driver pod with its own grace */
+    ACTION_KILL,    /* delete the driver pod with its own grace; one that is to go already without any */
     ACTION_REAP,    /* delete everything of the run and its key, then reaped */
 };
 
@@ -77,9 +80,15 @@ struct action {
 #define CLUSTER_TROUBLE_MAX_MS ((int64_t)10 * 60 * 1000)
 /* How long before a run that has started is given up: its driver may well go on meanwhile. */
 #define CLUSTER_LOST_MAX_MS ((int64_t)30 * 60 * 1000)
+/* A pod that is to go may stay for ever: a finalizer holds it, or its node is dead. How long after its time it is deleted without grace, and
+ * how long after its time nobody waits for it any more: it goes on being deleted, but what it held up goes on too. */
+#define POD_FORCE_AFTER_MS ((int64_t)60 * 1000)
+#define POD_HELD_MAX_MS ((int64_t)5 * 60 * 1000)
 /* How long the logs of a failed attempt hold back the next one. */
 #define ATTEMPT_LOGS_MAX_MS ((int64_t)60 * 1000)
 
+/* Pods of the run are held, for too long. */
+bool pods_are_held(const struct observation *seen, struct instant now);
 /* The recorded outcome is one that the run's retry policy answers with another attempt. */
 bool run_retries(struct arena *arena, const struct run_facts *run);
 

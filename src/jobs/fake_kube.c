@@ -88,6 +88,12 @@ static bool call_begin(struct k8s_client *c)
 {
     while (c->hanging)
         pthread_cond_wait(&c->changed, &c->lock);
+    if (c->hook && c->calls + 1 == c->hook_at) {
+        c->hook_at = 0;
+        pthread_mutex_unlock(&c->lock);
+        c->hook();
+        pthread_mutex_lock(&c->lock);
+    }
     if (!c->dead && ++c->calls == c->die_at) {
         c->dead = true;
         pthread_cond_broadcast(&c->changed);

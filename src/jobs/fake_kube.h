@@ -31,6 +31,8 @@ struct k8s_client {
     int calls;
     int die_at;      /* the daemon dies at this call */
     bool die_after;  /* after its effect */
+    int hook_at;     /* at this call, before it has its effect, something happens: */
+    void (*hook)(void);
     bool dead;       /* nothing answers */
     bool hanging;    /* nothing answers, for long */
     const char *log; /* what a container's log holds */

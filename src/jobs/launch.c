@@ -317,18 +317,19 @@ struct err *launch_look(const struct launch_context *context, struct arena *aren
     return k8s_get(context->client, arena, path_of(arena, run, "pods", launch_driver_name(arena, run)), ret_pod);
 }
 
-struct err *launch_kill(const struct launch_context *context, struct arena *arena, const struct job_run *run)
+struct err *launch_kill(const struct launch_context *context, struct arena *arena, const struct job_run *run, int64_t grace_s)
 {
     struct names names = names_of(context, arena, run);
-    return k8s_delete(context->client, arena, path_of(arena, run, "pods", names.objects.pod_name), -1);
+    return k8s_delete(context->client, arena, path_of(arena, run, "pods", names.objects.pod_name), grace_s);
 }
 
-struct err *launch_remove(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct slice *pods, size_t pod_count)
+struct err *launch_remove(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct slice *pods, size_t pod_count,
+                          int64_t grace_s)
 {
     struct names names = names_of(context, arena, run);
     for (size_t i = 0; i < pod_count; i++)
-        TRY(k8s_delete(context->client, arena, path_of(arena, run, "pods", pods[i]), -1));
-    TRY(k8s_delete(context->client, arena, path_of(arena, run, "pods", names.objects.pod_name), -1));
+        TRY(k8s_delete(context->client, arena, path_of(arena, run, "pods", pods[i]), grace_s));
+    TRY(k8s_delete(context->client, arena, path_of(arena, run, "pods", names.objects.pod_name), -1)); /* if it is none of those: nobody has seen it */
     TRY(k8s_delete(context->client, arena, path_of(arena, run, "services", names.objects.service_name), -1));
     TRY(k8s_delete(context->client, arena, path_of(arena, run, "configmaps", names.objects.conf_map_name), -1));
     TRY(k8s_delete(context->client, arena, path_of(arena, run, "networkpolicies", names.objects.network_policy_name), -1));

@@ -38,7 +38,8 @@ struct slice launch_driver_name(struct arena *arena, const struct job_run *run);
 /* The attempt's driver pod as it is now. ERR_NOT_FOUND. */
 struct err *launch_look(const struct launch_context *context, struct arena *arena, const struct job_run *run, struct json **ret_pod) NODISCARD;
 
-/* Deletes the driver pod with its own grace. */
-struct err *launch_kill(const struct launch_context *context, struct arena *arena, const struct job_run *run) NODISCARD;
-/* Deletes whatever the run has in its cluster: the named objects and the given pods. */
-struct err *launch_remove(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct slice *pods, size_t pod_count) NODISCARD;
+/* Deletes the driver pod. grace_s -1: with its own grace. */
+struct err *launch_kill(const struct launch_context *context, struct arena *arena, const struct job_run *run, int64_t grace_s) NODISCARD;
+/* Deletes whatever the run has in its cluster: the named objects, the driver, and with grace_s the given pods. */
+struct err *launch_remove(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct slice *pods, size_t pod_count,
+                          int64_t grace_s) NODISCARD;

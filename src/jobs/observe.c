@@ -18,7 +18,7 @@ struct pod {
     bool untold; /* as we have written it: the watch has not told of it */
     struct observation facts; /* of a driver */
     struct slice trouble;     /* of an executor: why it ended before its time */
-    struct instant created_at;
+    struct instant created_at, deleted_by; /* deleted_by: its deletionTimestamp; ms 0: it is not to go */
     struct container *containers;
     size_t container_count;
 };
@@ -135,6 +135,15 @@ static struct slice waiting_words(struct arena *arena, const struct json *pod, c
     return slice_fmt(arena, "%.*s%s%.*s", SLICE_ARG(reason), message.len ? ": " : "", SLICE_ARG(message));
 }
 
+/* Nothing of it matters before the pod's time is over. */
+static struct slice held_words(struct arena *arena, const struct json *pod)
+{
+    struct slice finalizer = json_text(json_item(JSON_AT(pod, "metadata", "finalizers"), 0)), node = json_text(JSON_AT(pod, "spec", "nodeName"));
+    if (finalizer.len)
+        return slice_fmt(arena, "the finalizer %.*s holds it", SLICE_ARG(finalizer));
+    return node.len ? slice_fmt(arena, "node %.*s does not say that it has ended", SLICE_ARG(node)) : SLICE_NONE;
+}
+
 static void read_driver(struct pod *p, const struct json *pod)
 {
     struct observation *f = &p->facts;
@@ -143,6 +152,8 @@ static void read_driver(struct pod *p, const struct json *pod)
     struct slice phase = json_text(JSON_AT(pod, "status", "phase"));
     f->driver_created_at = time_at(json_get(pod, S("metadata")), "creationTimestamp");
     f->deleting = JSON_AT(pod, "metadata", "deletionTimestamp") != NULL;
+    f->deleted_by = p->deleted_by;
+    f->held_by = f->deleting ? held_words(p->arena, pod) : SLICE_NONE;
     f->driver = DRIVER_PENDING;
     if (terminated) {
         f->driver = DRIVER_ENDED;
@@ -231,6 +242,7 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
     fresh->driver = slice_eq(json_get_text(labels, LABEL_SPARK_ROLE), S("driver"));
     fresh->gone = what == OBSERVED_GONE;
     fresh->untold = fresh->facts.untold = what == OBSERVED_CREATED;
+    fresh->deleted_by = time_at(meta, "deletionTimestamp");
     if (fresh->driver)
         read_driver(fresh, pod);
     else
@@ -264,18 +276,23 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
 void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct slice driver_pod, struct observation *ret_seen)
 {
     struct observation seen = {.driver = DRIVER_ABSENT};
-    bool gone = false;
+    bool gone = false, all_deleted = true;
+    struct instant deleted_by = {0};
     size_t pods = 0;
     mutex_lock(&obs->lock);
     struct run *run = *find(obs, run_id);
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
         pods += !p->gone;
+        all_deleted = all_deleted && (p->gone || p->deleted_by.ms);
+        if (!p->gone && p->deleted_by.ms > deleted_by.ms)
+            deleted_by = p->deleted_by;
         gone = gone || (p->gone && p->driver && slice_eq(p->name, driver_pod));
         if (p->driver && slice_eq(p->name, driver_pod) && (!p->gone || p->facts.driver == DRIVER_ENDED)) { /* one that ended and was then deleted has ended */
             seen = p->facts;
             seen.reason = slice_dup(arena, seen.reason);
             seen.message = slice_dup(arena, seen.message);
             seen.waiting = slice_dup(arena, seen.waiting);
+            seen.held_by = slice_dup(arena, seen.held_by);
         }
     }
     for (struct pod *p = run ? run->pods : NULL; p && seen.driver != DRIVER_ABSENT && !seen.executor_trouble.ptr; p = p->next) {
@@ -284,6 +301,7 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
     }
     mutex_unlock(&obs->lock);
     seen.pods = pods;
+    seen.pods_deleted_by = all_deleted ? deleted_by : (struct instant){0};
     seen.gone = gone;
     *ret_seen = seen;
 }

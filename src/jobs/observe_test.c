@@ -192,6 +192,38 @@ static void test_a_watch_that_knows_the_pod_tells_of_its_successor(void **state)
     assert_false(seen().gone);
 }
 
+static void tell_deleted(const char *name, const char *by, const char *more)
+{
+    struct json *pod;
+    struct slice id, text = slice_fmt(arena, "{\"metadata\":{\"name\":\"%s\",\"deletionTimestamp\":\"%s\",\"labels\":{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"driver\"}%s",
+                                      name, by, more);
+    assert_null(json_parse(arena, text, JSON_DUPLICATES_REFUSE, &pod));
+    observations_pod(obs, arena, pod, OBSERVED_PRESENT, &id);
+}
+
+static void test_when_pods_should_be_gone_and_what_holds_them(void **state)
+{
+    static const struct {
+        const char *more, *held_by;
+    } ROWS[] = {
+        {"}}", ""},
+        {",\"finalizers\":[\"a.b/c\",\"d\"]},\"spec\":{\"nodeName\":\"n1\"}}", "the finalizer a.b/c holds it"},
+        {"},\"spec\":{\"nodeName\":\"n1\"}}", "node n1 does not say that it has ended"},
+    };
+    assert_int_equal(seen().pods_deleted_by.ms, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+        tell_deleted("d", "2026-11-21T21:10:00Z", ROWS[i].more);
+        assert_text(seen().held_by, ROWS[i].held_by);
+    }
+    assert_true(seen().deleting);
+    assert_int_equal(seen().deleted_by.ms, 1795295400000);
+    assert_int_equal(seen().pods_deleted_by.ms, 1795295400000);
+    tell("e", "executor", RUNNING, OBSERVED_PRESENT); /* nobody has deleted that one */
+    assert_int_equal(seen().pods_deleted_by.ms, 0);
+    tell("e", "executor", "{}", OBSERVED_GONE);
+    assert_int_equal(seen().pods_deleted_by.ms, 1795295400000);
+}
+
 static void test_pods_are_counted_and_only_the_driver_decides(void **state)
 {
     tell("d", "driver", RUNNING, OBSERVED_PRESENT);
@@ -232,6 +264,7 @@ int main(void)
         TEST(test_a_driver_is_untold_until_the_watch_tells_of_it),
         TEST(test_what_is_late_of_an_earlier_pod_of_the_name_says_nothing_of_the_one_we_have_written),
         TEST(test_a_watch_that_knows_the_pod_tells_of_its_successor),
+        TEST(test_when_pods_should_be_gone_and_what_holds_them),
         TEST(test_pods_are_counted_and_only_the_driver_decides),
         TEST(test_pods_of_no_run_are_ignored),
     };

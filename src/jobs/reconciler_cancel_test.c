@@ -57,6 +57,79 @@ static void test_a_cancel_that_races_with_the_launch_leaves_no_driver(void **sta
     start();
 }
 
+static void cancel_r1(void)
+{
+    assert_null(job_run_cancel(store, S("r1"), S("somebody"), instant_now()));
+}
+
+static void test_what_a_run_would_have_run_with_is_kept_when_a_cancel_is_quicker_than_its_launch(void **state)
+{
+    struct slice effective;
+    int64_t attempt;
+    kube->hook_at = 8; /* the driver is there, and something of it still to be written */
+    kube->hook = cancel_r1;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    wait_state("r1", "CANCELLED");
+    expect_history("r1", "START CANCEL_ASKED STOPPED ");
+    assert_null(store_job_run_get_effective(store, arena, S("r1"), &effective, &attempt));
+    assert_int_equal(attempt, 1);
+    assert_true(slice_find(effective, S("spark.driver.memory")) >= 0);
+    wait_reaped("r1");
+    expect_nothing_left("r1", 1);
+}
+
+static int64_t last_grace(void)
+{
+    pthread_mutex_lock(&kube->lock);
+    int64_t grace_s = kube->last_grace;
+    pthread_mutex_unlock(&kube->lock);
+    return grace_s;
+}
+
+static void wait_last_grace(int64_t grace_s)
+{
+    for (int64_t until = monotonic_ms() + DEADLINE_MS; last_grace() != grace_s; wait_a_little())
+        assert_true(monotonic_ms() < until);
+}
+
+static void test_a_driver_that_does_not_go_holds_a_cancel_only_for_a_while(void **state)
+{
+    kube->finalizers = true;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    wait_state("r1", "SUBMITTED");
+    set_status(DRIVER_OF("r1"), RUNNING);
+    wait_state("r1", "RUNNING");
+    cancel("r1");
+    wait_last_grace(-1);
+    advance(55 * 1000);
+    for (int i = 0; i < 20; i++)
+        wait_a_little();
+    assert_int_equal(last_grace(), -1);
+    advance(10 * 1000);
+    wait_last_grace(0);
+    assert_true(slice_eq(get_run("r1").state, S("CANCEL_PENDING")));
+    advance(5 * 60 * 1000);
+    for (int64_t until = monotonic_ms() + DEADLINE_MS; !get_run("r1").outcome.ptr; wait_a_little())
+        assert_true(monotonic_ms() < until);
+    advance(40 * 1000); /* its log is not waited for either */
+    wait_state("r1", "CANCELLED");
+    assert_true(slice_eq(get_run("r1").state_details, S("JobRun CANCELLED. Pod spark-r1-driver is still terminating: the finalizer example.com/hold holds it."
+                                                        " Its deletion goes on. Cancelled by somebody.")));
+    assert_true(pod_there(kube, DRIVER_OF("r1")));
+    stop();
+    start(); /* it goes on */
+    pthread_mutex_lock(&kube->lock);
+    kube->finalizers = false;
+    pthread_mutex_unlock(&kube->lock);
+    wait_reaped("r1");
+    assert_int_equal(last_grace(), 0);
+    expect_nothing_left("r1", 1);
+}
+
 static void test_a_virtual_cluster_ends_with_its_runs(void **state)
 {
     start();
@@ -125,6 +198,8 @@ int main(void)
         TEST(test_a_pending_run_is_cancelled_without_a_cluster),
         TEST(test_a_starting_and_a_running_run_are_cancelled),
         TEST(test_a_cancel_that_races_with_the_launch_leaves_no_driver),
+        TEST(test_what_a_run_would_have_run_with_is_kept_when_a_cancel_is_quicker_than_its_launch),
+        TEST(test_a_driver_that_does_not_go_holds_a_cancel_only_for_a_while),
         TEST(test_a_virtual_cluster_ends_with_its_runs),
         TEST(test_a_virtual_cluster_that_may_not_be_emptied_is_arrested_and_may_be_deleted_again),
         TEST(test_a_virtual_cluster_whose_cluster_is_gone_ends_too),

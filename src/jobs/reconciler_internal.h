@@ -41,6 +41,7 @@ struct step {
     struct observation seen;
     struct instant now;
     int64_t again_ms; /* monotonic; 0: wait for an observation */
+    bool changed;     /* the last change of the row found it as it was read */
     bool over;        /* the step did something: look again at once */
     bool done;        /* nothing will ever happen to it again */
     struct instant failing_since; /* what is tried has been tried since then; ms 0: not known */

@@ -72,6 +72,32 @@ static void test_a_driver_that_fails_is_tried_again_after_its_back_off(void **st
     assert_true(puts_done >= 7); /* metadata is checked by each attempt, stdout and stderr of each */
 }
 
+static void test_what_is_left_of_an_attempt_holds_up_the_next_only_for_a_while(void **state)
+{
+    kube->finalizers = true;
+    max_attempts = 2;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    attempt(1, ended_now(1));
+    wait_details("r1", "Attempt 1 of 2 failed");
+    advance(4 * 60 * 1000);
+    for (int i = 0; i < 20; i++)
+        wait_a_little();
+    assert_int_equal(get_run("r1").attempt, 1);
+    advance(2 * 60 * 1000);
+    wait_attempt(2);
+    assert_true(pod_there(kube, DRIVER_OF("r1")));
+    attempt(2, ended_now(0));
+    wait_state("r1", "COMPLETED");
+    assert_false(get_run("r1").reaped);
+    pthread_mutex_lock(&kube->lock);
+    kube->finalizers = false;
+    pthread_mutex_unlock(&kube->lock);
+    wait_reaped("r1");
+    expect_driver_pods(2);
+}
+
 static void test_the_last_attempts_cause_ends_the_run(void **state)
 {
     max_attempts = 2;
@@ -87,36 +113,40 @@ static void test_the_last_attempts_cause_ends_the_run(void **state)
     wait_reaped("r1");
 }
 
+static void die_at(int at, bool after)
+{
+    max_attempts = 3;
+    start();
+    pthread_mutex_lock(&kube->lock);
+    kube->calls = 0;
+    kube->die_at = at;
+    kube->die_after = after;
+    pthread_mutex_unlock(&kube->lock);
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    for (int number = 1; number <= 3; number++) {
+        wait_attempt(number);
+        attempt(number, ended_now(number < 3));
+        if (number == 3)
+            break;
+        wait_details("r1", slice_fmt(arena, "Attempt %d of 3 failed", number).ptr);
+        advance(41000);
+    }
+    wait_state("r1", "COMPLETED");
+    wait_reaped("r1");
+    expect_driver_pods(3);
+    assert_int_equal(get_run("r1").attempt, 3);
+}
+
+/* Before or after the call's effect, by turns: the simulation has both at each. */
 static void test_a_daemon_that_dies_at_any_call_starts_no_attempt_twice_and_skips_none(void **state)
 {
     int last = 0;
-    for (int after = 0; after < 2; after++) {
-        for (int at = 1; at == 1 || at <= last; at += at < 8 ? 4 : 1) {
-            max_attempts = 3;
-            start();
-            pthread_mutex_lock(&kube->lock);
-            kube->calls = 0;
-            kube->die_at = at;
-            kube->die_after = after;
-            pthread_mutex_unlock(&kube->lock);
-            add_cluster("vc", "local");
-            add_run("r1", "vc", NULL);
-            for (int number = 1; number <= 3; number++) {
-                wait_attempt(number);
-                attempt(number, ended_now(number < 3));
-                if (number == 3)
-                    break;
-                wait_details("r1", slice_fmt(arena, "Attempt %d of 3 failed", number).ptr);
-                advance(41000);
-            }
-            wait_state("r1", "COMPLETED");
-            wait_reaped("r1");
-            expect_driver_pods(3);
-            assert_int_equal(get_run("r1").attempt, 3);
-            last = kube->calls > last && at == 1 ? kube->calls : last;
-            teardown(NULL);
-            setup(NULL);
-        }
+    for (int at = 1; at == 1 || at <= last; at++) {
+        die_at(at, at & 1);
+        last = kube->calls > last && at == 1 ? kube->calls : last;
+        teardown(NULL);
+        setup(NULL);
     }
     assert_true(last > 25);
     start();
@@ -155,6 +185,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_a_driver_that_fails_is_tried_again_after_its_back_off),
+        TEST(test_what_is_left_of_an_attempt_holds_up_the_next_only_for_a_while),
         TEST(test_the_last_attempts_cause_ends_the_run),
         TEST(test_a_daemon_that_dies_at_any_call_starts_no_attempt_twice_and_skips_none),
         TEST(test_cancel_at_any_moment_of_a_retry_starts_nothing_more),

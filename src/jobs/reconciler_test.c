@@ -207,9 +207,13 @@ static void test_a_driver_that_went_while_the_answer_to_its_launch_was_lost_is_n
         start();
         add_cluster("vc", "local");
         kube->undelivered_creates = 1;
+        set_deaf(true); /* what is told makes the reconciler look again at once */
         add_run("r1", "vc", NULL);
-        while (!pod_there(kube, DRIVER_OF("r1")))
-            step_all();
+        wait_pod(DRIVER_OF("r1"), true);
+        pthread_mutex_lock(&kube->lock);
+        kube->deaf = false;
+        fake_kube_tell(kube, K8S_PRESENT, fake_kube_object(kube, S("/api/v1/namespaces/ns/pods/" DRIVER_OF("r1")), false)->text);
+        pthread_mutex_unlock(&kube->lock);
         fake_kube_settle(kube);
         set_deaf(!told);
         fake_kube_drop_pod(kube, DRIVER_OF("r1"));

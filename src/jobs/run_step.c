@@ -59,6 +59,7 @@ static void take_facts(struct step *s)
     s->facts = (struct run_facts){
         .state = s->state,
         .cluster = s->run.cluster,
+        .driver_pod = launch_driver_name(s->arena, &s->run),
         .attempt = s->run.attempt,
         .max_attempts = s->run.retry_max_attempts,
         .created_at = s->run.created_at,
@@ -129,10 +130,11 @@ static struct err *change(struct step *s, struct job_run_change what)
 {
     bool changed;
     what.id = s->run.id;
-    what.from = s->run.state;
+    what.from = what.from.ptr ? what.from : s->run.state;
     what.attempt = s->run.attempt;
     what.at = s->now;
     TRY(store_job_run_change(s->reconciler->options.store, &what, &changed));
+    s->changed = changed;
     s->over = true; /* also when somebody else moved it: look again */
     return NULL;
 }
@@ -274,7 +276,28 @@ static struct err *launch(struct step *s)
                       .start_timeout_s = launched.start_timeout_s,
                       .effective_configuration = launched.effective_configuration,
                   }));
+    if (!s->changed) /* a cancel was quicker: what it ran with is kept all the same */
+        return change(s, (struct job_run_change){
+                             .from = job_run_state_name(JOB_RUN_CANCEL_PENDING),
+                             .driver_created_at = created_at_of(launched.pod, s->now),
+                             .effective_configuration = launched.effective_configuration,
+                         });
     log_event(JOB_RUN_LAUNCHED, LOG_SLICE("jobRunId", s->run.id), LOG_INT("attempt", s->run.attempt), LOG_SLICE("cluster", s->run.cluster));
+    return NULL;
+}
+
+/* Nobody has told of a driver, nor that it has gone: the answer to its creation may have been lost. */
+static struct err *look_for_unknown(struct step *s, const struct launch_context *context, bool *ret_none)
+{
+    struct json *pod;
+    struct slice ignored;
+    struct err *e = launch_look(context, s->arena, &s->run, &pod);
+    if (e && e->kind != ERR_NOT_FOUND)
+        return e;
+    if (!e)
+        observations_pod(s->reconciler->observations, s->arena, pod, OBSERVED_CREATED, &ignored);
+    *ret_none = e != NULL;
+    err_free(e);
     return NULL;
 }
 
@@ -289,14 +312,15 @@ static struct err *remove_objects(struct step *s, bool *ret_gone)
     struct launch_context context = launch_context_of(s);
     if (!enter(s))
         return NULL;
-    struct err *e = launch_remove(&context, s->arena, &s->run, pods, count);
+    bool held = s->seen.pods_deleted_by.ms && s->now.ms >= s->seen.pods_deleted_by.ms + POD_FORCE_AFTER_MS;
+    struct err *e = launch_remove(&context, s->arena, &s->run, pods, count, held ? 0 : -1);
     feed_leave(s->feed, e);
     feed_removed(s->feed, e);
     if (e)
         return err_wrap(e, "removing what is left of job run %.*s", SLICE_ARG(s->run.id));
     observations_pods(r->observations, s->arena, s->run.id, &pods, &count);
     *ret_gone = count == 0;
-    return NULL;
+    return count == 0 && !s->seen.gone ? look_for_unknown(s, &context, ret_gone) : NULL;
 }
 
 static struct err *clean(struct step *s, bool *ret_gone)
@@ -311,7 +335,7 @@ static struct err *retry(struct step *s, const struct action *action)
     bool gone, changed;
     enum job_run_state to;
     TRY(clean(s, &gone));
-    if (!gone) /* the watch tells when they are */
+    if (!gone && !pods_are_held(&s->seen, s->now)) /* the watch tells when they are */
         return NULL;
     if (!job_run_state_next(s->state, action->event, &to))
         return err_new(ERR_INTERNAL, "a run that is %.*s can't be tried again", SLICE_ARG(s->run.state));
@@ -330,13 +354,13 @@ static struct err *retry(struct step *s, const struct action *action)
     return NULL;
 }
 
-static struct err *kill_driver(struct step *s)
+static struct err *kill_driver(struct step *s, const struct action *action)
 {
     struct launch_context context = launch_context_of(s);
     if (!enter(s))
         return NULL;
-    look_again_in(s, REAP_POLL_MS);
-    struct err *e = launch_kill(&context, s->arena, &s->run);
+    look_again_in(s, action->again_at.ms ? action->again_at.ms - s->now.ms : REAP_POLL_MS);
+    struct err *e = launch_kill(&context, s->arena, &s->run, s->seen.deleting ? 0 : -1);
     feed_leave(s->feed, e);
     feed_removed(s->feed, e);
     return e;
@@ -355,8 +379,11 @@ static struct err *reap(struct step *s)
         return NULL;
     if (!gone)
         TRY(remove_objects(s, &gone));
-    if (!gone) /* they are on their way: the watch tells when they are gone */
+    if (!gone) { /* they are on their way: the watch tells when they are gone */
+        if (pods_are_held(&s->seen, s->now))
+            look_again_in(s, LOOK_AGAIN_MS);
         return NULL;
+    }
     if (!shipped) { /* the log shipper tells when they are */
         look_again_in(s, LOOK_AGAIN_MS);
         return NULL;
@@ -392,7 +419,7 @@ static struct err *perform(struct step *s, const struct action *action)
     case ACTION_RECORD:
         return record(s, action);
     case ACTION_KILL:
-        return kill_driver(s);
+        return kill_driver(s, action);
     case ACTION_REAP:
         return reap(s);
     }

@@ -9,6 +9,8 @@
 #define OBJECTS_MAX 512
 #define EVENTS_MAX 512
 #define WATCHES_MAX 8
+#define GRACE_MS (30 * SECOND)
+#define HELD_MAX_MS (5 * MINUTE) /* the engine waits no longer for a pod that is to go */
 
 enum pod_phase { POD_PENDING, POD_RUNNING, POD_ENDED };
 enum pod_fate { FATE_SUCCEEDS, FATE_FAILS, FATE_OOM, FATE_EVICTED, FATE_VANISHES, FATE_NEVER_PLACED, FATE_IMAGE_MISSING, FATE_COUNT };
@@ -24,6 +26,9 @@ struct pod {
     int exit_code;
     int executors_left;
     int64_t created_at, started_at, ended_at, due, gone_due;
+    bool node_dead;     /* nothing of it changes any more; it goes when it is deleted without grace, or its node is removed */
+    int64_t held_until; /* by a finalizer */
+    int64_t deleted_by; /* its deletionTimestamp */
     unsigned uid;
 };
 
@@ -248,7 +253,7 @@ static struct json *pod_json(struct arena *arena, const struct pod *p, bool tomb
         return object;
     set_time(arena, meta, "creationTimestamp", p->created_at);
     if (p->deleting)
-        set_time(arena, meta, "deletionTimestamp", sim.now);
+        set_time(arena, meta, "deletionTimestamp", p->deleted_by);
     write_status(arena, object, p);
     return object;
 }
@@ -427,6 +432,11 @@ static void pod_goes(struct k8s_client *c, int index)
     }
 }
 
+static bool is_held(const struct pod *p)
+{
+    return sim.now < p->held_until;
+}
+
 static int pod_add(struct k8s_client *c, const struct pod *what)
 {
     if (c->pod_count == PODS_MAX)
@@ -437,6 +447,7 @@ static int pod_add(struct k8s_client *c, const struct pod *what)
     p->created_at = sim.now;
     p->gone_due = NEVER;
     p->due = sim.now + sim_delay();
+    p->held_until = sim.faults && sim_one_in(sim.odds.held) ? sim.now + (1 + sim_below(90)) * MINUTE : 0;
     tell(c, c->pod_count, false);
     return c->pod_count++;
 }
@@ -477,6 +488,12 @@ static void pod_starts(struct k8s_client *c, int index)
 static void pod_runs(struct k8s_client *c, int index)
 {
     struct pod *p = &c->pods[index];
+    if (sim.faults && sim_one_in(sim.odds.dead_node)) {
+        sim_trace("its node dies", NULL, p->run, p->attempt);
+        p->node_dead = true;
+        p->due = sim.now + 5 * MINUTE;
+        return;
+    }
     if (p->executors_left > 0) {
         struct pod executor = {.run = p->run, .attempt = p->attempt, .owner = index};
         struct slice name = slice_fmt(sim.arena, "%.25s-%d-exec-%d", p->name, p->attempt, p->executors_left);
@@ -515,12 +532,24 @@ static void pod_turn(struct k8s_client *c, int index)
 {
     struct pod *p = &c->pods[index];
     if (p->gone_due <= sim.now) {
-        if (p->phase == POD_RUNNING && p->deleting && sim_one_in(2)) { /* it is told to end, does so, and goes */
+        if (p->phase == POD_RUNNING && p->deleting && !p->node_dead && (is_held(p) || sim_one_in(2))) { /* it is told to end, does so, and goes */
             pod_ends(c, index, sim_one_in(4) ? 0 : 143);
             p->gone_due = sim.now + sim_delay();
-            return;
+        } else if (is_held(p)) {
+            p->gone_due = p->held_until;
+        } else {
+            pod_goes(c, index);
         }
-        pod_goes(c, index);
+        return;
+    }
+    if (p->node_dead) { /* whoever looks after nodes deletes what was on it */
+        p->due = NEVER;
+        if (!p->deleting)
+            p->deleted_by = sim.now + GRACE_MS;
+        p->deleting = true;
+        p->gone_due = sim.faults && sim_one_in(2) ? NEVER : sim.now + (1 + sim_below(120)) * MINUTE;
+        sim_trace("is to go with its dead node", NULL, p->run, p->attempt);
+        tell(c, index, false);
         return;
     }
     if (p->phase == POD_PENDING)
@@ -548,10 +577,11 @@ bool kube_pod_is_gone(int cluster, const char *name)
 
 bool kube_was_made_again(int cluster, const char *name)
 {
-    const struct k8s_client *c = sim.clusters[cluster];
     int made = 0;
-    for (int i = 0; c && i < c->pod_count; i++)
-        made += strcmp(c->pods[i].name, name) == 0;
+    for (const struct k8s_client *c = all_clients; c; c = c->next) {
+        for (int i = 0; c->cluster == cluster && i < c->pod_count; i++)
+            made += strcmp(c->pods[i].name, name) == 0;
+    }
     return made > 1;
 }
 
@@ -710,7 +740,8 @@ static void check_launch(const struct k8s_client *c, int run, int attempt, bool 
     if (r->row.outcome.ptr)
         sim_fail(run, "a driver after the attempt's end is recorded");
     for (int i = 0; i < c->pod_count; i++) {
-        if (c->pods[i].driver && c->pods[i].run == run && !c->pods[i].gone)
+        bool given_up = c->pods[i].deleting && sim.now >= c->pods[i].deleted_by / SECOND * SECOND + HELD_MAX_MS;
+        if (c->pods[i].driver && c->pods[i].run == run && !c->pods[i].gone && !given_up)
             sim_fail(run, "two drivers at a time");
         /* With its creation's answer lost and it gone before anybody was told, nobody can know. */
         if (c->pods[i].driver && c->pods[i].run == run && c->pods[i].attempt == attempt && c->pods[i].told_gone_at &&
@@ -827,21 +858,27 @@ struct err *k8s_patch(struct k8s_client *c, struct arena *arena, struct slice pa
     return e;
 }
 
-static void delete_pod(struct k8s_client *c, int index)
+static void delete_pod(struct k8s_client *c, int index, int64_t grace_seconds)
 {
     struct pod *p = &c->pods[index];
     const struct sim_run *r = &sim.runs[p->run];
     bool wanted = r->cancelled_at || job_run_state_is_final(r->state);
-    if (p->driver && !wanted && !r->row.outcome.ptr)
+    if (p->driver && !wanted && !r->row.outcome.ptr && !p->deleting)
         sim_fail(p->run, "its driver is deleted while it is under way");
     if (p->driver && p->phase == POD_ENDED && !p->deleting && !p->no_status && !wanted && sim.now - r->row.outcome_at.ms < MINUTE && !logs_have(p->run, p->name))
         sim_fail(p->run, "its driver is deleted before its log is read");
-    if (p->deleting)
+    if (grace_seconds == 0 && p->driver && (!p->deleting || sim.now < p->deleted_by / SECOND * SECOND + MINUTE))
+        sim_fail(p->run, "its driver is deleted without grace before its time");
+    if (p->deleting) {
+        if (!grace_seconds && p->node_dead && p->gone_due > sim.now + 10 * SECOND)
+            p->gone_due = is_held(p) ? p->held_until : sim.now + sim_delay();
         return;
+    }
     sim_trace(p->driver ? "driver is to go" : "executor is to go", NULL, p->run, p->attempt);
+    p->deleted_by = sim.now + GRACE_MS;
     p->deleting = true;
-    p->gone_due = sim.now + sim_delay();
-    if (p->phase != POD_RUNNING && sim_one_in(2)) {
+    p->gone_due = p->node_dead ? NEVER : sim.now + sim_delay();
+    if (p->phase != POD_RUNNING && !is_held(p) && sim_one_in(2)) {
         pod_goes(c, index);
         return;
     }
@@ -858,7 +895,7 @@ struct err *k8s_delete(struct k8s_client *c, struct arena *arena, struct slice p
     int index = pod ? pod_index(c, name) : -1;
     struct object *o = pod ? NULL : object_named(c, name);
     if (index >= 0)
-        delete_pod(c, index);
+        delete_pod(c, index, grace_seconds);
     if (o)
         o->there = false;
     sim_between();
@@ -895,7 +932,8 @@ void kube_check_stopped(int run)
         const struct k8s_watch *w = watches[i];
         for (int k = 0; c && w && w->client == c && !w->stopped && k < c->pod_count; k++) {
             const struct pod *p = &c->pods[k];
-            if (p->run == run && p->driver && !p->gone && !p->deleting && p->phase != POD_ENDED && w->known[k] && kube_away_ms(cluster) < 10 * MINUTE)
+            bool given_up = p->deleting && sim.now >= p->deleted_by / SECOND * SECOND + HELD_MAX_MS;
+            if (p->run == run && p->driver && !p->gone && !given_up && p->phase != POD_ENDED && w->known[k] && kube_away_ms(cluster) < 10 * MINUTE)
                 sim_fail(run, "CANCELLED, and its driver runs on");
         }
     }

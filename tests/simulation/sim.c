@@ -10,6 +10,7 @@
 #define DEPTH_MAX 3
 
 struct sim sim;
+bool sim_trace_whole;
 
 static struct note {
     const char *what, *which;
@@ -67,7 +68,7 @@ void sim_trace_reset(void)
 
 void sim_fail(int run, const char *format, ...)
 {
-    uint64_t from = trace_count > TRACE_SHOWN ? trace_count - TRACE_SHOWN : 0;
+    uint64_t shown = sim_trace_whole ? TRACE_MAX : TRACE_SHOWN, from = trace_count > shown ? trace_count - shown : 0;
     for (uint64_t i = from; i < trace_count; i++) {
         const struct note *n = &trace[i % TRACE_MAX];
         printf("%12.3f %*s%s%s%s", (double)(n->at % (1000 * HOUR)) / 1000, n->depth * 2, "", n->what, n->which ? " " : "", n->which ? n->which : "");
@@ -81,7 +82,7 @@ void sim_fail(int run, const char *format, ...)
     va_end(args);
     if (run >= 0)
         printf(" [run %d, attempt %lld, %.*s]", run, (long long)sim.runs[run].row.attempt, SLICE_ARG(job_run_state_name(sim.runs[run].state)));
-    printf("\nreplay: simulate %llu\n", (unsigned long long)sim.seed);
+    printf("\nreplay: simulate %llu (--trace: with all that came before)\n", (unsigned long long)sim.seed);
     fflush(stdout);
     _exit(1);
 }

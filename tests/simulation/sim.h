@@ -36,13 +36,14 @@ int64_t sim_delay(void);      /* mostly short, now and then long: times that mee
 /* Notes something in the trace; what and which are static. run -1: none. */
 void sim_trace(const char *what, const char *which, int run, int64_t number);
 void sim_trace_reset(void);
+extern bool sim_trace_whole; /* a failure shows all of it that is kept, not just the end */
 /* An invariant is broken: prints the seed and the trace, ends the process. */
 void sim_fail(int run, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 
 /* One in how many calls goes so; 0: none in this seed. */
 struct odds {
     int64_t between, slow, store_fails, unavailable, lost_answer, conflict, denied, watch_breaks, watch_repeats, log_fails, check_fails;
-    int64_t crashes, outages, gone, replaced, reached_anew, vanish, stuck; /* of the world's own turns, and of pods */
+    int64_t crashes, outages, gone, replaced, reached_anew, vanish, stuck, held, dead_node; /* of the world's own turns, and of pods */
 };
 
 enum fate {
@@ -75,6 +76,7 @@ struct sim_run {
     struct sim_event events[64];
     size_t event_count;
     uint64_t read_at, cancelled_at; /* sim.operation of the engine's last look and of the cancel */
+    int64_t cancelled_ms;
     bool cancelled_queued;          /* before anything of it was launched */
     bool bad_plan;
     bool exited_0;                  /* a driver of it did */
@@ -151,7 +153,7 @@ void kube_check_created_logs(int run);
 void kube_check_end(void);
 struct err *kube_connect(void *ctx, struct slice cluster, struct reconciler_cluster *ret_cluster);
 bool kube_pod_is_gone(int cluster, const char *name);
-bool kube_was_made_again(int cluster, const char *name); /* a pod of the name went before anybody knew, and there was another */
+bool kube_was_made_again(int cluster, const char *name); /* one went before anybody knew, or with its cluster, and there was another */
 
 void logs_reset(void);
 void logs_forget(void);         /* the daemon ended: what is on disk stays */

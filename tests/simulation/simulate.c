@@ -1,5 +1,5 @@
-/* simulate [--twice] [--real-store DIR] SEED [COUNT]: COUNT worlds (1) from SEED on. Ends with 1 at the first whose invariants break, after
- * its trace and its seed; that seed alone replays it, step by step. --twice: each is run twice and must come out the same.
+/* simulate [--twice] [--trace] [--real-store DIR] SEED [COUNT]: COUNT worlds (1) from SEED on. Ends with 1 at the first whose invariants break, after
+ * its trace (--trace: all of it) and its seed; that seed alone replays it, step by step. --twice: each is run twice and must come out the same.
  * --real-store: every call to the model of the store is made to a real one in DIR too, with equal answers. */
 #include "base/log.h"
 #include "simulation/sim.h"
@@ -22,13 +22,15 @@ int main(int argc, char **argv)
     for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
         if (strcmp(argv[i], "--twice") == 0)
             twice = true;
+        else if (strcmp(argv[i], "--trace") == 0)
+            sim_trace_whole = true;
         else if (strcmp(argv[i], "--real-store") == 0 && i + 1 < argc)
             dir = argv[++i];
         else
             i = argc;
     }
     if (i >= argc || !number(argv[i], &seed) || (i + 1 < argc && !number(argv[i + 1], &count))) {
-        fprintf(stderr, "usage: simulate [--twice] [--real-store DIR] SEED [COUNT]\n");
+        fprintf(stderr, "usage: simulate [--twice] [--trace] [--real-store DIR] SEED [COUNT]\n");
         return 2;
     }
     log_set_level(LOG_ERROR);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CANCEL_MAX_MS (12 * MINUTE) /* however long pods are held, when the cluster answers: a grace, the force, the logs */
+#define RETRY_MAX_MS (12 * MINUTE)  /* as long, or a back-off */
 #define WRAPPED(name) __wrap_##name
 #define DIGITS "0123456789abcdefghijklmnopqrstuv"
 
@@ -119,6 +121,13 @@ static void check_edge(int run, const struct job_run_change *h, enum job_run_eve
     *ret_to = to;
 }
 
+/* Nothing but what pods, logs and the store do holds anybody up. */
+static bool is_quick_world(void)
+{
+    const struct odds *o = &sim.odds;
+    return !o->outages && !o->crashes && !o->unavailable && !o->lost_answer && !o->denied && !o->slow && !o->gone && !o->replaced && !o->reached_anew;
+}
+
 static void check_final(int run, enum job_run_state to, enum job_run_event event)
 {
     struct sim_run *r = &sim.runs[run];
@@ -130,6 +139,8 @@ static void check_final(int run, enum job_run_state to, enum job_run_event event
         sim_fail(run, "CANCELLED, but nobody has asked");
     if (event == JOB_RUN_EVENT_STOPPED)
         kube_check_stopped(run);
+    if (event == JOB_RUN_EVENT_STOPPED && is_quick_world() && sim.now - r->cancelled_ms > CANCEL_MAX_MS)
+        sim_fail(run, "it took %lld s to be CANCELLED", (long long)(sim.now - r->cancelled_ms) / SECOND);
     if (to == JOB_RUN_COMPLETED || event == JOB_RUN_EVENT_BROKE) {
         if (!logs_are_settled(run))
             sim_fail(run, "final before its logs are whole");
@@ -307,6 +318,7 @@ static bool change(int run, const struct job_run_change *h)
         sim_fail(run, "launched twice");
     if (event == JOB_RUN_EVENT_CANCEL_ASKED) {
         r->cancelled_at = ++sim.operation;
+        r->cancelled_ms = sim.now;
         r->cancelled_queued = !r->row.launch_started_at.ms;
     }
     r->state = to;
@@ -364,6 +376,8 @@ static bool retry(int run, const struct job_run_change *h)
         sim_fail(run, "more attempts than the policy has");
     if (r->exited_0 && slice_find(r->row.outcome, S("\"succeeded\":true")) >= 0)
         sim_fail(run, "another attempt after a success");
+    if (is_quick_world() && sim.now - r->row.outcome_at.ms > RETRY_MAX_MS)
+        sim_fail(run, "another attempt only after %lld s", (long long)(sim.now - r->row.outcome_at.ms) / SECOND);
     r->row.attempt++;
     r->row.launch_started_at = h->at;
     r->row.state_details = slice_dup(sim.arena, h->state_details);

@@ -309,6 +309,8 @@ static void choose_odds(void)
         .reached_anew = sim_one_in(6) ? 10 : 0,
         .vanish = rate(5),
         .stuck = rate(10),
+        .held = rate(4),
+        .dead_node = rate(10),
     };
 }
 
