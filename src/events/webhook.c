@@ -13,7 +13,7 @@
 
 #define DELIVERY_NAME S("webhook")
 #define CALL_TIMEOUT_MS 10000
-#define MAX_ANSWER_BYTES ((size_t)256 << 10)
+#define MAX_ANSWER_BYTES ((size_t)4 << 10) /* its status is all that counts */
 #define PAGE 32 /* events read at once */
 #define IDLE_MS (60 * 60 * 1000) /* a new event ends it */
 #define STOP_GRACE_MS 3000
@@ -108,6 +108,7 @@ static struct err *post(struct webhook *webhook, struct arena *arena, const stru
                                              .body = body,
                                              .timeout_ms = CALL_TIMEOUT_MS,
                                              .max_body_bytes = MAX_ANSWER_BYTES,
+                                             .cut_body = true,
                                              .stop = &webhook->interrupt},
                          &response));
     *ret_status = response.status;

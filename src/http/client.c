@@ -45,6 +45,7 @@ struct receiver {
     struct http_header *headers;
     size_t header_count;
     struct strbuf body;
+    int cut_status; /* of an answer that was cut; 0: it was not */
 };
 
 static struct err *receive_head_line(void *ctx, struct slice line)
@@ -67,11 +68,16 @@ static struct err *receive_data(void *ctx, int status, struct slice data)
     struct receiver *receiver = ctx;
     if (receiver->call->sink && status >= 200 && status < 300)
         return receiver->call->sink(receiver->call->sink_ctx, data);
-    if (receiver->body.len + data.len > receiver->max_body_bytes)
+    size_t room = receiver->max_body_bytes - receiver->body.len;
+    if (data.len > room && receiver->call->cut_body) {
+        receiver->cut_status = status;
+        data.len = room;
+    }
+    if (data.len > room)
         return err_new(ERR_LIMIT, "the answer of %.*s is larger than %zu bytes",
                        SLICE_ARG(slice_sub(receiver->call->url, 0, 200)), receiver->max_body_bytes);
     strbuf_append(&receiver->body, data);
-    return NULL;
+    return receiver->cut_status ? err_new(ERR_LIMIT, "the rest is not wanted") : NULL;
 }
 
 static bool is_one_line(struct slice s)
@@ -124,6 +130,11 @@ struct err *http_client_call(struct http_client *client, struct arena *arena, co
                                                           .on_data = receive_data,
                                                           .ctx = &receiver},
                                       &status);
+    if (receiver.cut_status) {
+        err_free(e);
+        e = NULL;
+        status = receiver.cut_status;
+    }
     if (!e && (status < 100 || status > 999)) /* libcurl takes "HTTP/200 OK" for an answer without a status */
         e = err_new(ERR_UNAVAILABLE, "%.*s: the answer has no status", (int)strcspn(slice_cstr(arena, call->url), "?"), call->url.ptr);
     if (!e)

@@ -26,6 +26,7 @@ struct http_call {
     struct slice body;  /* absent: none */
     int timeout_ms;     /* whole call, 0: 30 s; with a sink the longest silence, 0: no limit */
     size_t max_body_bytes; /* 0: 64 MiB */
+    bool cut_body;         /* a longer answer is cut there; else it is ERR_LIMIT */
     /* When set, body bytes of 2xx answers go here as they arrive instead of response.body; return an error to end the call.
      * *stop (may be NULL) is looked at often: true ends the call with ERR_UNAVAILABLE. */
     struct err *(*sink)(void *ctx, struct slice data);
