@@ -69,11 +69,14 @@ static struct err *ship_s3(const struct sink_caller *caller, struct job *job)
     job->acked = s->rotation.start;
     if (job->more) /* the current object can wait until these are out of the way */
         return NULL;
-    TRY(rotation_pack(s->path.ptr, s->rotation.start, job->size, &packed));
+    int64_t end = job->size;
+    if (!job->ended)
+        TRY(rotation_find_end(s->path.ptr, s->rotation.start, job->size, &end));
+    TRY(rotation_pack(s->path.ptr, s->rotation.start, end, &packed));
     /* A reader learns from it what the current object continues: it may be older than the last one before it. */
     struct slice rotated = s->rotation.index ? slice_fmt(caller->arena, "%lld", (long long)s->rotation.index) : SLICE_NONE;
     TRY(put_log(caller, s, ".gz", rotated, strbuf_slice(&packed)));
-    job->acked = job->size;
+    job->acked = end;
     return NULL;
 }
 

@@ -164,6 +164,21 @@ struct slice rotation_suffix(struct arena *arena, int64_t last_ms, int64_t index
     return slice_fmt(arena, "_%.4s%.2s%.2s_%lld.gz", day.ptr, day.ptr + 5, day.ptr + 8, (long long)index);
 }
 
+struct err *rotation_find_end(const char *path, int64_t from, int64_t size, int64_t *ret_end)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    int64_t begin = size - from > SPOOL_STAMP_MAX ? size - SPOOL_STAMP_MAX : from, ignored;
+    bool inside;
+    struct slice tail;
+    TRY(begins_inside(path, begin, &inside));
+    TRY(spool_read(arena, path, begin, size, &tail));
+    ptrdiff_t newline = slice_rindex(tail, '\n');
+    struct slice line = slice_from(tail, (size_t)(newline + 1));
+    bool stamped = (inside && newline < 0) || line.len >= SPOOL_STAMP_MAX || spool_split_line(line, &ignored).len < line.len;
+    *ret_end = stamped ? size : begin + newline + 1;
+    return NULL;
+}
+
 /* ---- what becomes of it ---- */
 
 struct err *rotation_pack(const char *path, int64_t from, int64_t to, struct strbuf *out)

@@ -38,6 +38,9 @@ struct err *rotation_find(const char *path, int64_t from, int64_t size, int64_t 
 /* "_20261122_3.gz" */
 struct slice rotation_suffix(struct arena *arena, int64_t last_ms, int64_t index);
 
+/* How far the spool's bytes [from, size) can be told while its log goes on: not into a time stamp that is only half there. */
+struct err *rotation_find_end(const char *path, int64_t from, int64_t size, int64_t *ret_end) NODISCARD;
+
 /* The text of the spool's bytes [from, to), packed piece by piece: a gzip file may have many members. */
 struct err *rotation_pack(const char *path, int64_t from, int64_t to, struct strbuf *out) NODISCARD;
 /* Gives the spool's first bytes back to the disk: they read as zero from now on. ERR_INVALID: this file system does not. */

@@ -154,6 +154,34 @@ static void test_cuts_are_the_same_however_much_of_the_log_was_there(void **stat
     }
 }
 
+static void test_a_log_that_goes_on_is_not_told_into_half_a_time_stamp(void **state)
+{
+    struct strbuf log = STRBUF_ARENA(arena);
+    size_t starts[4];
+    const size_t texts[] = {0, 3, 200};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        starts[i] = log.len;
+        strbuf_append_fmt(&log, "2026-11-21T21:10:00.12345678%zuZ %.*s\n", i, (int)texts[i], "2026-11-2ine 14" "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                                                                                  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    }
+    starts[ARRAY_SIZE(texts)] = log.len;
+    assert_null(file_write_atomic(path, strbuf_slice(&log), 0600));
+    for (size_t line = 0; line < ARRAY_SIZE(texts); line++)
+        for (size_t at = starts[line]; at < starts[line + 1]; at++)
+            for (size_t from = 0; from <= at; from += 31) { /* an object may begin in the middle of a line, behind its stamp */
+                size_t behind = from;
+                for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+                    if (from > starts[i] && from < starts[i] + 31)
+                        behind = starts[i] + 31;
+                if (behind > at)
+                    continue;
+                int64_t end;
+                bool in_stamp = at < starts[line] + 31 && behind <= starts[line];
+                assert_null(rotation_find_end(path, (int64_t)behind, (int64_t)at, &end));
+                assert_int_equal(end, in_stamp ? starts[line] : at);
+            }
+}
+
 static void test_the_record_comes_back_and_rubbish_is_none(void **state)
 {
     struct rotation r;
@@ -201,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_object_ends_before_the_line_that_does_not_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_line_that_is_too_long_for_an_object_is_cut_between_characters, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cuts_are_the_same_however_much_of_the_log_was_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_log_that_goes_on_is_not_told_into_half_a_time_stamp, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_record_comes_back_and_rubbish_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_have_the_day_and_the_index, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_given_back_is_no_longer_on_the_disk, setup, teardown),

@@ -10,7 +10,7 @@
 #define EVENTS_MAX 10000
 #define BATCH_BYTES_MAX ((size_t)1000 * 1000) /* of 1,048,576 */
 #define EVENT_OVERHEAD_BYTES 26
-#define PIECE_BYTES ((size_t)(256 * 1024 - EVENT_OVERHEAD_BYTES) / 3) /* of a long line: every byte may become a replacement of three */
+#define EVENT_BYTES_MAX ((size_t)256 * 1024 - EVENT_OVERHEAD_BYTES) /* later 1 MiB; this is what every CloudWatch Logs takes */
 #define BATCH_SPAN_MS ((int64_t)23 * 3600 * 1000) /* of 24 h */
 #define REPLACEMENT "\xEF\xBF\xBD"
 
@@ -90,15 +90,34 @@ struct slice spool_strip(struct arena *arena, struct spool_part part)
 
 /* ---- events ---- */
 
-/* Bytes of the first event of a line's text; 0: not known before more of the line is there. */
+/* Bytes of the character at the start of text, 0: what is there is none, and becomes a replacement. */
+static size_t character_len(struct slice text)
+{
+    for (size_t len = 1; len <= 4 && len <= text.len; len++)
+        if (slice_is_utf8(slice_sub(text, 0, len)))
+            return len;
+    return 0;
+}
+
+/* Bytes of the first event of a line's text: as many characters as fit; 0: not known before more of the line is there. It follows from the
+ * bytes up to there alone: what was cut off a line is cut again in the same way. */
 static size_t piece_len(struct slice text, bool line_ended)
 {
-    if (text.len <= PIECE_BYTES)
+    if (text.len <= EVENT_BYTES_MAX / sizeof(REPLACEMENT) || (text.len <= EVENT_BYTES_MAX && line_ended && slice_is_utf8(text)))
         return line_ended ? text.len : 0;
-    size_t len = PIECE_BYTES;
-    for (int back = 0; back < 3 && ((unsigned char)text.ptr[len] & 0xC0) == 0x80; back++)
-        len--;
-    return ((unsigned char)text.ptr[len] & 0xC0) == 0x80 ? PIECE_BYTES : len; /* no UTF-8: anywhere will do */
+    if (text.len <= EVENT_BYTES_MAX && !line_ended)
+        return 0;
+    size_t len = 0, event = 0;
+    while (len < text.len) {
+        if (!line_ended && text.len - len < 4)
+            return 0; /* half a character, perhaps */
+        size_t step = character_len(slice_from(text, len)), bytes = step ? step : sizeof(REPLACEMENT) - 1;
+        if (event + bytes > EVENT_BYTES_MAX)
+            return len;
+        event += bytes;
+        len += step ? step : 1;
+    }
+    return line_ended ? text.len : 0;
 }
 
 /* As CloudWatch takes it: valid UTF-8, not empty. */
@@ -110,16 +129,12 @@ static struct slice clean_message(struct arena *arena, struct slice piece)
         return piece;
     struct strbuf clean = STRBUF_ARENA(arena);
     for (size_t i = 0; i < piece.len;) {
-        size_t step = 1;
-        while (step <= 4 && i + step <= piece.len && !slice_is_utf8(slice_sub(piece, i, step)))
-            step++;
-        if (step <= 4 && i + step <= piece.len) {
+        size_t step = character_len(slice_from(piece, i));
+        if (step)
             strbuf_append(&clean, slice_sub(piece, i, step));
-            i += step;
-        } else {
+        else
             strbuf_append_cstr(&clean, REPLACEMENT);
-            i++;
-        }
+        i += step ? step : 1;
     }
     return strbuf_slice(&clean);
 }

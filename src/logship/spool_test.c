@@ -136,7 +136,7 @@ static void test_a_line_longer_than_a_request_is_sent_in_several(void **state)
     assert_text(ship(slice_fmt(arena, T "00Z %.*s\n" T "01Z end\n", SLICE_ARG(text)), &batches), slice_fmt(arena, "%.*send", SLICE_ARG(text)));
     assert_true(batches > 4);
     /* Before its end is known its full pieces go, the rest waits. */
-    struct slice half = slice_fmt(arena, T "00Z %.*s", SLICE_ARG(slice_sub(text, 0, 300000)));
+    struct slice half = slice_fmt(arena, T "00Z %.*s", SLICE_ARG(slice_sub(text, 0, 900000)));
     struct spool_batch b = spool_next_batch(arena, (struct spool_part){.data = half}, 0);
     assert_int_equal(b.count, 3);
     assert_true(b.continues);
@@ -164,6 +164,49 @@ static void check_crash(struct slice data, size_t acked_events, size_t sending_e
     struct spool_sent sent = {.before = {.data = slice_sub(data, 0, (size_t)acked)}, .at_start = true, .last = all.lines + in_stream - seen, .last_count = seen};
     if (spool_was_sent(arena, &batch, &sent) != arrived)
         fail_msg("%zu acknowledged, %zu on their way, arrived %d", acked_events, sending_events, arrived);
+}
+
+static void test_a_line_is_one_event_as_long_as_it_fits(void **state)
+{
+    size_t most = 262144 - 26;
+    struct slice line = repeat(S("z"), most);
+    struct spool_batch b = spool_next_batch(arena, (struct spool_part){.data = slice_fmt(arena, T "00Z %.*s\n", SLICE_ARG(line))}, 0);
+    assert_int_equal(b.count, 1);
+    assert_int_equal(b.lines[0].message.len, most);
+    b = spool_next_batch(arena, (struct spool_part){.data = slice_fmt(arena, T "00Z %.*sz\n", SLICE_ARG(line))}, 0);
+    assert_int_equal(b.count, 2);
+    assert_int_equal(b.lines[1].message.len, 1);
+    struct slice bad = repeat(S("\xff"), most); /* three bytes instead of each */
+    b = spool_next_batch(arena, ((struct spool_part){.data = slice_fmt(arena, T "00Z %.*s\n", SLICE_ARG(bad)), .whole = true}), 0);
+    assert_int_equal(b.count, 4);
+    assert_int_equal(b.lines[0].message.len, most / 3 * 3);
+}
+
+/* Whatever was cut off a line, and went, is cut in the same way when only that much of it is asked about. */
+static void test_pieces_of_a_line_are_the_same_when_it_ends_behind_them(void **state)
+{
+    struct strbuf text = STRBUF_ARENA(arena);
+    uint32_t seed = 7;
+    strbuf_append_cstr(&text, T "00Z ");
+    while (text.len < 1200000) {
+        static const char *const parts[] = {"plain text ", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x90\x88", "\xff", "\xe2\x82", "\x80\x80", "\xc3"};
+        seed = seed * 1664525u + 1013904223u;
+        strbuf_append_cstr(&text, parts[(seed >> 16) % ARRAY_SIZE(parts)]);
+    }
+    struct slice data = strbuf_slice(&text);
+    for (int64_t from = 0; from < (int64_t)data.len;) {
+        struct spool_part part = {.data = slice_from(data, (size_t)from), .continues = from > 0};
+        struct spool_batch b = spool_next_batch(arena, part, T_MS);
+        if (!b.count)
+            break;
+        struct spool_part again = {.data = slice_sub(part.data, 0, (size_t)b.next_offset), .continues = part.continues, .whole = true};
+        struct spool_batch same = spool_next_batch(arena, again, T_MS);
+        assert_int_equal(same.count, b.count);
+        assert_int_equal(same.next_offset, b.next_offset);
+        for (size_t i = 0; i < b.count; i++)
+            assert_true(slice_eq(same.lines[i].message, b.lines[i].message) && b.lines[i].message.len + 26 <= 262144);
+        from += b.next_offset;
+    }
 }
 
 static void test_a_crash_between_sending_and_noting_loses_and_doubles_nothing(void **state)
@@ -266,6 +309,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_stripped_keeps_its_newlines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_batches_keep_to_the_limits_and_lose_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_line_longer_than_a_request_is_sent_in_several, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_line_is_one_event_as_long_as_it_fits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pieces_of_a_line_are_the_same_when_it_ends_behind_them, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_crash_between_sending_and_noting_loses_and_doubles_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_where_it_cannot_be_known_twice_is_better_than_never, setup, teardown),
         cmocka_unit_test_setup_teardown(test_progress_comes_back, setup, teardown),

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     err_free(e);
     struct sigv4_credentials credentials = {.access_key_id = S("A"), .secret = S("s")};
     struct sink_caller caller = {.arena = arena, .sinks = &sinks, .credentials = &credentials};
-    err_free(sink_put_object(&caller, S("s3://b/p"), S("k"), S("text/plain"), S("")));
+    err_free(sink_put_object(&caller, S("s3://b/p"), &(struct sink_object){.key = S("k"), .content_type = S("text/plain"), .body = S("")}));
     struct log_line *lines;
     size_t count = 0;
     e = sink_last_events(&caller, S("g"), S("s"), 10, &lines, &count);
