@@ -1,6 +1,7 @@
 /* kube_object_fuzz: first byte: a kind, second: flags; the rest the body of a create in JSON or YAML, through decoding, the server's own
  * changes, defaults and validation, as the API server does it. What is decoded reads again as the same; defaults and the canonical form
  * are reached at once; what may be created may be updated by itself, and that changes nothing; it can be shown as a table. */
+#include "cluster/apiserver/limit_range.h"
 #include "cluster/apiserver/schema.h"
 #include "cluster/apiserver/strategy.h"
 #include "cluster/apiserver/table.h"
@@ -44,6 +45,36 @@ static void check_update_by_itself(struct arena *arena, const struct strategy_co
     ENSURE(!e && strategy_is_unchanged(object, fresh));
 }
 
+/* A pod under limit ranges, or a limit range over a pod: what a range gives is given once, and what it forbids is told. */
+static void check_limits(struct arena *arena, const struct kind *kind, struct json *object)
+{
+    static const char range_text[] = "[{\"spec\":{\"limits\":[{\"type\":\"Container\",\"min\":{\"cpu\":\"10m\"},\"max\":{\"memory\":\"1Gi\"},\"default\":{\"cpu\":\"1\","
+                                     "\"memory\":\"1Gi\"},\"defaultRequest\":{\"cpu\":\"100m\"},\"maxLimitRequestRatio\":{\"cpu\":\"4\"}},{\"type\":\"Pod\",\"max\":{"
+                                     "\"memory\":\"4Gi\"}}]}}]";
+    static const char pod_text[] = "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\"},{\"name\":\"d\",\"resources\":{\"requests\":{\"cpu\":\"1\","
+                                   "\"memory\":\"1Mi\"},\"limits\":{\"memory\":\"1Gi\"}}}]}}";
+    bool is_range = slice_eq(slice_from_cstr(kind->kind), S("LimitRange"));
+    const struct kind *pods = kind_find(S(""), S("v1"), S("pods"));
+    struct json *ranges = NULL, *pod = json_clone(arena, object);
+    if (!is_range && kind != pods)
+        return;
+    err_free(json_parse(arena, slice_from_cstr(range_text), JSON_DUPLICATES_REFUSE, &ranges));
+    if (is_range) {
+        ranges = json_array(arena);
+        json_append(ranges, json_clone(arena, object));
+        err_free(json_parse(arena, slice_from_cstr(pod_text), JSON_DUPLICATES_REFUSE, &pod));
+    }
+    limit_range_apply(arena, ranges, pod);
+    struct json *again = json_clone(arena, pod);
+    limit_range_apply(arena, ranges, again);
+    ENSURE(json_equal(json_get(pod, S("spec")), json_get(again, S("spec"))));
+    struct err *e = limit_range_check(arena, ranges, pods, pod);
+    int status = 0;
+    if (e)
+        ENSURE(json_is(status_error_to_json(arena, e, &status), JSON_OBJECT) && status == 403);
+    err_free(e);
+}
+
 static void create(struct arena *arena, const struct kind *kind, struct json *object)
 {
     struct warnings warnings = {.arena = arena};
@@ -63,6 +94,8 @@ static void create(struct arena *arena, const struct kind *kind, struct json *ob
     }
     if (!e && kind->stored_as)
         check_update_by_itself(arena, &context, kind, object);
+    if (!e)
+        check_limits(arena, kind, object);
     if (e) {
         int status = 0;
         ENSURE(json_is(status_error_to_json(arena, e, &status), JSON_OBJECT) && status >= 400 && status < 600);
