@@ -148,6 +148,26 @@ static void test_a_client_token_gives_the_first_answer_again(void **state)
     assert_text(id, "a");
 }
 
+static void test_what_a_token_was_used_for_is_known_without_asking_anew(void **state)
+{
+    struct slice id;
+    struct client_token_use use;
+    struct instant made_at = cluster_row("a", "ns").created_at, now = {.ms = made_at.ms + 1000};
+    const struct slice operation = S("CreateVirtualCluster");
+    assert_null(add_cluster("a", "ns", S("token"), S("hash"), &id));
+    assert_null(store_client_token_find(store, arena, operation, S("token"), S("hash"), now, &use));
+    assert_text(use.id, "a");
+    assert_int_equal(use.at.ms, made_at.ms);
+    assert_err(store_client_token_find(store, arena, operation, S("token"), S("another"), now, &use), ERR_CONFLICT, "ClientToken");
+    now.ms += 24 * 3600 * 1000;
+    assert_null(store_client_token_find(store, arena, operation, S("token"), S("another"), now, &use));
+    assert_null(use.id.ptr);
+    assert_null(store_client_token_find(store, arena, S("StartJobRun"), S("token"), S("hash"), made_at, &use));
+    assert_null(use.id.ptr);
+    assert_null(store_client_token_find(store, arena, operation, SLICE_NONE, S("hash"), made_at, &use));
+    assert_null(use.id.ptr);
+}
+
 static void test_a_refused_request_does_not_use_up_its_token(void **state)
 {
     struct slice id;
@@ -663,6 +683,7 @@ int main(void)
         TEST(test_a_namespace_has_one_live_virtual_cluster),
         TEST(test_a_state_moves_only_from_what_it_was),
         TEST(test_a_client_token_gives_the_first_answer_again),
+        TEST(test_what_a_token_was_used_for_is_known_without_asking_anew),
         TEST(test_a_refused_request_does_not_use_up_its_token),
         TEST(test_a_token_of_another_operation_is_another_token),
         TEST(test_a_token_is_forgotten_after_a_day),

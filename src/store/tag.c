@@ -121,29 +121,58 @@ struct err *store_tags_remove(struct store *store, struct slice resource, const 
     return db_write(store_db(store), drop, &c);
 }
 
+struct token {
+    struct arena *arena;
+    struct slice operation, token, request_sha256;
+    struct instant now;
+    struct client_token_use use;
+};
+
+static struct err *find_token(struct db_tx *tx, void *arg)
+{
+    struct token *c = arg;
+    struct db_stmt *stmt;
+    bool row;
+    TRY(db_prepare(tx, "SELECT resource_id, request_sha256, created_at FROM client_token WHERE operation = ? AND token = ? AND created_at >= ?", &stmt));
+    db_bind_text(stmt, 1, c->operation);
+    db_bind_text(stmt, 2, c->token);
+    db_bind_i64(stmt, 3, c->now.ms - CLIENT_TOKEN_KEPT_MS);
+    TRY(db_step(stmt, &row));
+    if (!row)
+        return NULL;
+    if (!slice_eq(db_col_text(stmt, 1, c->arena), c->request_sha256))
+        return err_code(ERR_CONFLICT, "ClientToken", "the client token %.*s was used with other parameters", SLICE_ARG(c->token));
+    c->use = (struct client_token_use){.id = db_col_text(stmt, 0, c->arena), .at = {.ms = db_col_i64(stmt, 2)}};
+    return NULL;
+}
+
+struct err *store_client_token_find(struct store *store, struct arena *arena, struct slice operation, struct slice token, struct slice request_sha256,
+                                    struct instant now, struct client_token_use *ret_use)
+{
+    struct token c = {.arena = arena, .operation = operation, .token = token, .request_sha256 = request_sha256, .now = now};
+    if (token.ptr)
+        TRY(db_read(store_db(store), find_token, &c));
+    *ret_use = c.use;
+    return NULL;
+}
+
 struct err *client_token_claim(struct db_tx *tx, struct arena *arena, const char *operation, struct slice token, struct slice request_sha256,
                                struct slice id, struct instant now, struct slice *ret_first_id)
 {
+    struct token c = {.arena = arena, .operation = slice_from_cstr(operation), .token = token, .request_sha256 = request_sha256, .now = now};
     *ret_first_id = SLICE_NONE;
     if (!token.ptr)
         return NULL;
     struct db_stmt *stmt;
-    bool row;
     TRY(db_prepare(tx, "DELETE FROM client_token WHERE created_at < ?", &stmt));
     db_bind_i64(stmt, 1, now.ms - CLIENT_TOKEN_KEPT_MS);
     TRY(db_run(stmt));
-    TRY(db_prepare(tx, "SELECT resource_id, request_sha256 FROM client_token WHERE operation = ? AND token = ?", &stmt));
-    db_bind_text(stmt, 1, slice_from_cstr(operation));
-    db_bind_text(stmt, 2, token);
-    TRY(db_step(stmt, &row));
-    if (row) {
-        if (!slice_eq(db_col_text(stmt, 1, arena), request_sha256))
-            return err_code(ERR_CONFLICT, "ClientToken", "the client token %.*s was used with other parameters", SLICE_ARG(token));
-        *ret_first_id = db_col_text(stmt, 0, arena);
+    TRY(find_token(tx, &c));
+    *ret_first_id = c.use.id;
+    if (c.use.id.ptr)
         return NULL;
-    }
     TRY(db_prepare(tx, "INSERT INTO client_token(operation, token, request_sha256, resource_id, created_at) VALUES(?, ?, ?, ?, ?)", &stmt));
-    db_bind_text(stmt, 1, slice_from_cstr(operation));
+    db_bind_text(stmt, 1, c.operation);
     db_bind_text(stmt, 2, token);
     db_bind_text(stmt, 3, request_sha256);
     db_bind_text(stmt, 4, id);

@@ -3,7 +3,7 @@ import uuid
 
 import pytest
 
-from ember import running
+from ember import running, wait_for
 from jobs import BUCKET, GROUP, ROLE, JobEmber
 from test_emr_containers import error_of, provider
 
@@ -61,6 +61,8 @@ def test_a_template_is_kept_as_it_was_given(ember, emr):
     assert error_of(emr.describe_job_template, id=made["id"]) == gone
     assert error_of(emr.delete_job_template, id=made["id"]) == gone
     assert error_of(emr.list_tags_for_resource, resourceArn=made["arn"])[1] == "ResourceNotFoundException"
+    again = emr.create_job_template(name="kept", jobTemplateData=DATA, tags={"k": "v"}, clientToken="t-1") # the answer stays the same
+    assert {k: again[k] for k in ("id", "name", "arn", "createdAt")} == {k: made[k] for k in ("id", "name", "arn", "createdAt")}
 
 
 def test_a_job_run_starts_from_a_template(ember, emr, template):
@@ -82,6 +84,27 @@ def test_a_repeated_token_with_a_template_is_the_same_run(ember, emr, template):
     assert emr.start_job_run(**request)["id"] == run
     assert "already used" in error_of(emr.start_job_run, **{**request, "jobTemplateParameters": {**GIVEN, "Word": "other"}})[2]
     ember.wait_state(run, "COMPLETED")
+
+
+def test_a_repeated_token_gives_the_first_answer_whatever_has_gone_since(ember, emr):
+    made = emr.create_job_template(name="gone", jobTemplateData=DATA)["id"]
+    request = dict(virtualClusterId=ember.virtual_cluster, jobTemplateId=made, jobTemplateParameters=GIVEN, clientToken=str(uuid.uuid4()))
+    run = emr.start_job_run(**request)["id"]
+    emr.delete_job_template(id=made)
+    assert emr.start_job_run(**request)["id"] == run
+    assert "already used" in error_of(emr.start_job_run, **{**request, "name": "other"})[2]
+    ember.wait_state(run, "COMPLETED")
+
+    plain = emr.create_security_configuration(name="plain", securityConfigurationData={})["id"]
+    request = dict(name="n", containerProvider=provider(ember.namespace("going")), securityConfigurationId=plain, clientToken=str(uuid.uuid4()))
+    cluster = emr.create_virtual_cluster(**request)["id"]
+    emr.delete_virtual_cluster(id=cluster)
+    wait_for(lambda: emr.describe_virtual_cluster(id=cluster)["virtualCluster"]["state"] == "TERMINATED", "the virtual cluster to end")
+    emr.delete_security_configuration(id=plain)
+    assert emr.create_virtual_cluster(**request)["id"] == cluster
+    ember.kubectl("delete", "namespace", "going", "--wait=true")
+    assert emr.create_virtual_cluster(**request)["id"] == cluster
+    assert "already used" in error_of(emr.create_virtual_cluster, **{**request, "name": "other"})[2]
 
 
 @pytest.mark.parametrize("change, text", [

@@ -41,20 +41,11 @@ static struct err *check_features(struct call *call, const struct emr_containers
     return NULL;
 }
 
-struct err *emr_containers_create_virtual_cluster(struct call *call, const struct emr_containers_create_virtual_cluster_request *in,
-                                                  struct emr_containers_create_virtual_cluster_response *out)
+static struct err *create(struct call *call, const struct emr_containers_create_virtual_cluster_request *in, struct slice *ret_id)
 {
-    /* eksInfo is optional in the model; without it AWS answers a ValidationException (comment in Terraform's provider). */
-    const struct emr_containers_container_info *info = in->container_provider->info;
-    if (!info || !info->eks_info)
-        return emr_containers_invalid("1 validation error detected: Value null at 'containerProvider.info.eksInfo' failed to satisfy "
-                                      "constraint: Member must not be null");
-    struct slice namespace_ = info->eks_info->namespace;
-    if (!namespace_.ptr)
-        return emr_containers_invalid("1 validation error detected: Value null at 'containerProvider.info.eksInfo.namespace' failed to "
-                                      "satisfy constraint: Member must not be null");
-    TRY(check_features(call, in));
+    struct slice namespace_ = in->container_provider->info->eks_info->namespace;
     struct tags tags;
+    TRY(check_features(call, in));
     TRY(tags_from_map(call, &in->tags, &tags));
     TRY(check_namespace(call, in->container_provider->id, namespace_));
 
@@ -71,17 +62,31 @@ struct err *emr_containers_create_virtual_cluster(struct call *call, const struc
         .created_at = call->now,
         .tags = tags,
     };
-    struct slice id;
     struct err *e = store_virtual_cluster_insert(call->parts->store, call->arena, &row, virtual_cluster_arn(call, row.id), in->client_token,
-                                                 request_digest(call, in), &id);
-    if (e && e->kind == ERR_CONFLICT) {
-        bool token = err_has_code(e, "ClientToken");
-        err_free(e);
-        return token ? emr_containers_invalid("The client token %.*s was already used for another request.", SLICE_ARG(in->client_token))
-                     : emr_containers_invalid("A virtual cluster already exists in the given namespace");
-    }
-    if (e)
+                                                 request_digest(call, in), ret_id);
+    if (!e || e->kind != ERR_CONFLICT)
         return e;
+    bool token = err_has_code(e, "ClientToken");
+    err_free(e);
+    return token ? client_token_taken(in->client_token) : emr_containers_invalid("A virtual cluster already exists in the given namespace");
+}
+
+struct err *emr_containers_create_virtual_cluster(struct call *call, const struct emr_containers_create_virtual_cluster_request *in,
+                                                  struct emr_containers_create_virtual_cluster_response *out)
+{
+    /* eksInfo is optional in the model; without it AWS answers a ValidationException (comment in Terraform's provider). */
+    const struct emr_containers_container_info *info = in->container_provider->info;
+    if (!info || !info->eks_info)
+        return emr_containers_invalid("1 validation error detected: Value null at 'containerProvider.info.eksInfo' failed to satisfy "
+                                      "constraint: Member must not be null");
+    if (!info->eks_info->namespace.ptr)
+        return emr_containers_invalid("1 validation error detected: Value null at 'containerProvider.info.eksInfo.namespace' failed to "
+                                      "satisfy constraint: Member must not be null");
+    struct client_token_use first;
+    TRY(request_answered(call, in->client_token, in, &first));
+    struct slice id = first.id;
+    if (!id.ptr)
+        TRY(create(call, in, &id));
     *out = (struct emr_containers_create_virtual_cluster_response){.id = id, .name = in->name, .arn = virtual_cluster_arn(call, id)};
     return NULL;
 }

@@ -179,6 +179,23 @@ struct slice request_digest(struct call *call, const void *in)
     return sha256_hex(call->arena, asked(call, in));
 }
 
+struct err *client_token_taken(struct slice token)
+{
+    return emr_containers_invalid("The client token %.*s was already used for another request.", SLICE_ARG(token));
+}
+
+struct err *request_answered(struct call *call, struct slice token, const void *in, struct client_token_use *ret_use)
+{
+    *ret_use = (struct client_token_use){0};
+    if (!token.ptr)
+        return NULL;
+    struct err *e = store_client_token_find(call->parts->store, call->arena, call->operation->name, token, request_digest(call, in), call->now, ret_use);
+    if (!e || !err_has_code(e, "ClientToken"))
+        return e;
+    err_free(e);
+    return client_token_taken(token);
+}
+
 struct slice page_token_make(struct call *call, const void *in, struct slice place)
 {
     return page_token_encode(call->arena, call->parts->page_token_key, asked(call, in), place);
@@ -246,23 +263,18 @@ struct err *document_create(struct call *call, enum document_kind kind, struct s
     struct err *e = store_document_insert(call->parts->store, call->arena, &row, arn, token, request_digest(call, in), &id);
     if (e && err_has_code(e, "ClientToken")) {
         err_free(e);
-        return emr_containers_invalid("The client token %.*s was already used for another request.", SLICE_ARG(token));
+        return client_token_taken(token);
     }
     if (e)
         return e;
-    if (slice_eq(id, row.id)) {
-        *ret_row = row;
-        return NULL;
-    }
-    /* Made before; it may be gone again by now, and the answer is the same one. */
-    e = store_document_get(call->parts->store, call->arena, kind, id, ret_row);
-    if (e && e->kind == ERR_NOT_FOUND) {
-        err_free(e);
+    if (!slice_eq(id, row.id)) { /* made before; it may be gone again by now, and the answer is the same one */
+        struct client_token_use first;
+        TRY(request_answered(call, token, in, &first));
         row.id = id;
-        *ret_row = row;
-        return NULL;
+        row.created_at = first.at;
     }
-    return e;
+    *ret_row = row;
+    return NULL;
 }
 
 struct err *document_list(struct call *call, struct document_filter *filter, struct opt_i64 max_results, struct slice next_token, const void *in,

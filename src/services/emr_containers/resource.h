@@ -46,13 +46,18 @@ struct err *page_size(struct opt_i64 max_results, int64_t *ret_size) NODISCARD;
 /* SHA-256 in hex of what a request asks for, its client token left out: what makes a repeated token a repeated request. in: the operation's
  * decoded request. */
 struct slice request_digest(struct call *call, const void *in);
+/* What the same request with this token (absent: none) was answered before; ret_use->id is absent when it is new. To be asked before anything
+ * is looked up that may have gone since. ValidationException: the token was used for another request. in: the operation's decoded request. */
+struct err *request_answered(struct call *call, struct slice token, const void *in, struct client_token_use *ret_use) NODISCARD;
+/* That exception. */
+struct err *client_token_taken(struct slice token) NODISCARD;
 /* A structure of the request as JSON, members in the model's order; absent stays absent. name: the request's member. */
 struct slice request_member_json(struct call *call, struct slice name, const void *value);
 /* Stored JSON (of our own writing) back to the structure of that member of that operation's request; NULL when json is absent. */
 struct err *stored_member_decode(struct call *call, struct slice operation, struct slice member, struct slice json, const void **ret_value) NODISCARD;
 
-/* Documents (store/document.h): a new one, or the one that the same token made before; in: the request, which has token. ValidationException
- * for tags and for a token that was used for another request. */
+/* Documents (store/document.h): a new one, or as the one that the same token made before was; in: the request, which has token.
+ * ValidationException for tags and for a token that was used for another request. */
 struct err *document_create(struct call *call, enum document_kind kind, struct slice name, struct slice body, const struct slice_map *tags,
                             struct slice token, const void *in, struct document *ret_row) NODISCARD;
 /* A page by filter (page size and place are filled in here) and the token of the next; in: the request. */

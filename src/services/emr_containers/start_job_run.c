@@ -156,11 +156,12 @@ static struct err *translate(request *in, const struct err *e)
         return emr_containers_invalid("The job run queue of virtual cluster %.*s is full: %.*s (maxInQueueJobRuns).", SLICE_ARG(in->virtual_cluster_id),
                                       SLICE_ARG(err_message(e)));
     if (err_has_code(e, "ClientToken"))
-        return emr_containers_invalid("The client token %.*s was already used for another request.", SLICE_ARG(in->client_token));
+        return client_token_taken(in->client_token);
     return NULL;
 }
 
-struct err *emr_containers_start_job_run(struct call *call, request *in, struct emr_containers_start_job_run_response *out)
+/* *ret_id may still be that of an equal request, which was a moment earlier. */
+static struct err *start(struct call *call, request *in, struct slice *ret_id)
 {
     struct emr_containers_start_job_run_request whole = *in;
     struct tags tags;
@@ -195,6 +196,17 @@ struct err *emr_containers_start_job_run(struct call *call, request *in, struct 
         return told;
     }
     reconciler_nudge(call->parts->reconciler, id);
+    *ret_id = id;
+    return NULL;
+}
+
+struct err *emr_containers_start_job_run(struct call *call, request *in, struct emr_containers_start_job_run_response *out)
+{
+    struct client_token_use first;
+    TRY(request_answered(call, in->client_token, in, &first));
+    struct slice id = first.id;
+    if (!id.ptr)
+        TRY(start(call, in, &id));
     *out = (struct emr_containers_start_job_run_response){
         .id = id,
         .name = in->name,

@@ -11,7 +11,7 @@ static struct err *translate(const struct emr_containers_update_virtual_cluster_
     else if (err_has_code(e, "VirtualClusterState"))
         told = emr_containers_invalid("Virtual cluster state %.*s is not valid to update.", SLICE_ARG(err_message(e)));
     else if (err_has_code(e, "ClientToken"))
-        told = emr_containers_invalid("The client token %.*s was already used for another request.", SLICE_ARG(in->client_token));
+        told = client_token_taken(in->client_token);
     if (!told)
         return e;
     err_free(e);
