@@ -4,6 +4,7 @@
 #include "jobs/ask.h"
 #include "jobs/reconciler_internal.h"
 #include <stdlib.h>
+#include <string.h>
 
 #define WRITERS_PER_CLUSTER 4
 #define WRITERS_IN_TROUBLE 1
@@ -322,4 +323,31 @@ struct err *feed_room(struct feed *feed, struct arena *arena, struct resources *
     mutex_unlock(&feed->lock);
     *ret_room = room;
     return NULL;
+}
+
+static bool is_same(const struct resources *a, const struct resources *b)
+{
+    return a->memory_bytes == b->memory_bytes && a->cpu_millis == b->cpu_millis;
+}
+
+bool feed_recall_ask(struct feed *feed, struct slice run_id, const struct resources *room, struct resources *ret_ask)
+{
+    mutex_lock(&feed->lock);
+    const struct kept_ask *kept = &feed->asks[slice_hash(run_id) % ASKS_KEPT];
+    bool known = slice_eq(slice_from_cstr(kept->id), run_id) && is_same(&kept->room, room);
+    if (known)
+        *ret_ask = kept->ask;
+    mutex_unlock(&feed->lock);
+    return known;
+}
+
+void feed_keep_ask(struct feed *feed, struct slice run_id, const struct resources *room, const struct resources *ask)
+{
+    struct kept_ask kept = {.room = *room, .ask = *ask};
+    if (run_id.len >= sizeof(kept.id) || !ask->memory_bytes)
+        return;
+    memcpy(kept.id, run_id.ptr, run_id.len);
+    mutex_lock(&feed->lock);
+    feed->asks[slice_hash(run_id) % ASKS_KEPT] = kept;
+    mutex_unlock(&feed->lock);
 }

@@ -12,6 +12,13 @@
 
 struct feeds;
 
+/* What a run at the head of its queue asks of a machine with that room. */
+struct kept_ask {
+    char id[24];
+    struct resources room, ask;
+};
+#define ASKS_KEPT 64
+
 struct feed {
     struct feed *next;
     struct feeds *feeds;
@@ -25,10 +32,11 @@ struct feed {
     bool failing;         /* the last write found no answer */
     bool denied, was_denied; /* the watch, or the last call that removes, was refused for lack of permission; see feed_confirm_denied */
     char *trouble;        /* why it does not answer, or NULL */
-    struct instant trouble_since;
+    struct instant trouble_since; /* as this daemon knows: after a restart runs of a cluster that is away are given up later, never sooner */
     int64_t checked_ms;   /* monotonic: when it was last asked whether it is the same cluster */
     struct resources room; /* memory_bytes 0: not known */
     int64_t room_ms;      /* monotonic: when it was read */
+    struct kept_ask asks[ASKS_KEPT]; /* by the hash of the run's id */
 };
 
 struct feeds *feeds_new(struct reconciler *reconciler);
@@ -49,3 +57,7 @@ void feed_removed(struct feed *feed, const struct err *e);
 bool feed_confirm_denied(struct feed *feed);
 /* What its machine has; memory_bytes 0: no bound. Asks the cluster now and then. */
 struct err *feed_room(struct feed *feed, struct arena *arena, struct resources *ret_room) NODISCARD;
+/* What a run asks for is made of its plan, which may have to be read from S3: as long as the room is the same that is done once. False: it is
+ * not known. Nothing that could not be planned is kept. */
+bool feed_recall_ask(struct feed *feed, struct slice run_id, const struct resources *room, struct resources *ret_ask);
+void feed_keep_ask(struct feed *feed, struct slice run_id, const struct resources *room, const struct resources *ask);

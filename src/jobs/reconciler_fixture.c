@@ -11,7 +11,7 @@ struct k8s_client *kube, *other;
 struct reconciler *reconciler;
 char dir[64];
 bool sinks_away, connect_fails, cluster_gone, cluster_replaced, one_machine, stepped;
-int max_concurrent, max_attempts, puts_done;
+int max_concurrent, max_attempts, puts_done, gets_done;
 _Atomic int64_t clock_ahead_ms;
 static struct http_server *sinks;
 static char endpoint[64];
@@ -34,10 +34,11 @@ static void serve_sinks(struct http_request *request, void *ctx)
     struct slice body;
     err_free(http_body_read_all(request, 64 << 20, &body));
     pthread_mutex_lock(&kube->lock);
-    bool away = sinks_away;
-    puts_done += !away;
+    bool away = sinks_away, get = slice_eq(request->method, S("GET"));
+    puts_done += !away && !get;
+    gets_done += !away && get;
     pthread_mutex_unlock(&kube->lock);
-    http_respond(request, away ? 503 : 200, NULL, 0, away ? S("<html>try later</html>") : S(""));
+    http_respond(request, away ? 503 : 200, NULL, 0, away ? S("<html>try later</html>") : get ? S("apiVersion: v1\nkind: Pod\n") : S(""));
 }
 
 static struct err *connect_to(void *ctx, struct slice cluster, struct reconciler_cluster *ret_cluster)

@@ -30,7 +30,7 @@ extern struct reconciler *reconciler;
 extern char dir[64];
 extern struct k8s_client *kube, *other;  /* clusters "local" and "other" */
 extern bool sinks_away, connect_fails, cluster_gone, cluster_replaced; /* guarded by kube->lock; cluster_replaced: other has the name "local" */
-extern int puts_done;                    /* objects that the sinks took; guarded by kube->lock */
+extern int puts_done, gets_done;         /* objects that the sinks took and gave; guarded by kube->lock */
 extern bool one_machine;
 extern int max_concurrent;               /* of virtual clusters that are added */
 extern int max_attempts;                 /* of runs that are added */

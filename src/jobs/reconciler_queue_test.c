@@ -127,6 +127,34 @@ static void test_drivers_leave_room_for_an_executor_and_older_runs_go_first(void
     live("q0", ENDED(0), "COMPLETED");
 }
 
+static int gets(void)
+{
+    pthread_mutex_lock(&kube->lock);
+    int count = gets_done;
+    pthread_mutex_unlock(&kube->lock);
+    return count;
+}
+
+static void test_a_run_that_waits_for_room_reads_its_template_once(void **state)
+{
+    one_machine = true;
+    start();
+    add_node("4Gi");
+    add_cluster("vc", "local");
+    add_run("q0", "vc", NULL);
+    wait_state("q0", "SUBMITTED");
+    int before = gets();
+    add_run("q1", "vc", "{\"applicationConfiguration\":[{\"classification\":\"spark-defaults\",\"properties\":"
+                        "{\"spark.kubernetes.driver.podTemplateFile\":\"s3://b/template\"}}]}");
+    wait_details("q1", "Queued: the driver and one executor need 2866 MiB");
+    for (int i = 0; i < 40; i++)
+        wait_a_little();
+    assert_int_equal(gets(), before + 1);
+    cancel("q0");
+    wait_state("q1", "SUBMITTED");
+    assert_int_equal(gets(), before + 2); /* the launch takes it as it is then */
+}
+
 static void test_a_run_that_can_never_be_placed_is_left_to_the_scheduler(void **state)
 {
     one_machine = true;
@@ -148,6 +176,7 @@ int main(void)
         TEST(test_a_changed_limit_counts_at_once),
         TEST(test_a_daemon_that_dies_at_any_call_keeps_the_queue),
         TEST(test_drivers_leave_room_for_an_executor_and_older_runs_go_first),
+        TEST(test_a_run_that_waits_for_room_reads_its_template_once),
         TEST(test_a_run_that_can_never_be_placed_is_left_to_the_scheduler),
     };
     return cmocka_run_group_tests_name("reconciler_queue", tests, NULL, NULL);

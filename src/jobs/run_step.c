@@ -47,8 +47,11 @@ static struct err *look_for_room(struct step *s)
     TRY(feed_room(s->feed, s->arena, &s->wish.room));
     if (!s->wish.room.memory_bytes)
         return NULL;
-    struct launch_context context = launch_context_of(s);
-    s->wish.ask = launch_ask(&context, s->arena, &s->run, &s->wish.room);
+    if (!feed_recall_ask(s->feed, s->run.id, &s->wish.room, &s->wish.ask)) {
+        struct launch_context context = launch_context_of(s);
+        s->wish.ask = launch_ask(&context, s->arena, &s->run, &s->wish.room);
+        feed_keep_ask(s->feed, s->run.id, &s->wish.room, &s->wish.ask);
+    }
     s->facts.ask = s->wish.ask;
     s->facts.room = s->wish.room;
     return store_job_queue_look(s->reconciler->options.store, &s->wish, &s->facts.queue);
@@ -77,7 +80,7 @@ static void take_facts(struct step *s)
 static struct json *tombstone_of(struct step *s)
 {
     struct json *pod = json_object(s->arena), *meta = json_ensure_object(s->arena, pod, "metadata"), *labels = json_ensure_object(s->arena, meta, "labels");
-    json_set_text(s->arena, meta, "name", launch_driver_name(s->arena, &s->run));
+    json_set_text(s->arena, meta, "name", s->facts.driver_pod);
     json_set_text(s->arena, labels, LABEL_JOB_ID, s->run.id);
     json_set_cstr(s->arena, labels, LABEL_SPARK_ROLE, "driver");
     return pod;
@@ -97,7 +100,7 @@ static struct err *look_for_untold(struct step *s)
         return e;
     observations_pod(r->observations, s->arena, e ? tombstone_of(s) : pod, e ? OBSERVED_GONE : OBSERVED_CREATED, &ignored);
     err_free(e);
-    observations_get(r->observations, s->arena, s->run.id, launch_driver_name(s->arena, &s->run), &s->seen);
+    observations_get(r->observations, s->arena, s->run.id, s->facts.driver_pod, &s->seen);
     feed_observe(s->feed, s->arena, &s->seen);
     return NULL;
 }
@@ -114,7 +117,7 @@ static struct err *take_observation(struct step *s)
     if (e && e->kind != ERR_NOT_FOUND)
         return e;
     err_free(e);
-    observations_get(r->observations, s->arena, s->run.id, launch_driver_name(s->arena, &s->run), &s->seen);
+    observations_get(r->observations, s->arena, s->run.id, s->facts.driver_pod, &s->seen);
     feed_observe(s->feed, s->arena, &s->seen);
     TRY(look_for_untold(s));
     if (queued && s->feed && s->seen.synced)
