@@ -79,6 +79,14 @@ def test_ember_logs_reads_a_rotated_log_whole(ember):
     assert out == "".join("%d\n" % i for i in range(1, 3001)), out[:500]
 
 
+def test_ember_logs_follows_a_log_that_is_rotated_under_it(ember):
+    run = ember.submit("sh=i=0; while [ $i -lt 60 ]; do seq -f \"$i %.0f\" 1 400; i=$((i + 1)); sleep 0.2; done", monitoring=rotating("4KB", 1))
+    ember.wait_state(run, "RUNNING")
+    out = ember.ember("logs", "-f", run).stdout.decode()
+    assert out.splitlines() == ["%d %d" % (i, n) for i in range(60) for n in range(1, 401)]
+    assert len(objects(ember, run)) > 30
+
+
 @pytest.mark.parametrize("monitoring, words", [
     (rotating("1KB"), "between 2KB and 2GB"), (rotating("3GB"), "between 2KB and 2GB"), (rotating("2049M"), "between 2KB and 2GB"),
     (rotating("1.5GB"), "without decimals"), (rotating("0MB"), "between 2KB and 2GB"), (rotating("9999999999G"), "between 2KB and 2GB"),
