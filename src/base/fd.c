@@ -11,6 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+void fd_hold_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(1); /* the lowest free number is the one that open gives */
+}
+
 void fd_closep(int *fd)
 {
     if (*fd >= 0)

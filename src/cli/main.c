@@ -1,11 +1,10 @@
 /* ember: the command line of Ember. */
+#include "base/fd.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #ifndef EMBER_VERSION
 #define EMBER_VERSION "unknown"
@@ -46,18 +45,9 @@ static struct err *run(struct command *command, size_t count, const char *const 
     return command->def->run(command);
 }
 
-/* Descriptors that whoever started us has closed would be taken by the next file or connection: to be written to by what is meant for
- * people. A stdout that can only be read makes writing fail, as it should. */
-static void hold_closed_descriptors(void)
-{
-    for (int fd = 0; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
-            _exit(STATUS_FAILED); /* the lowest free number is the one that open gives */
-}
-
 int main(int argc, char **argv)
 {
-    hold_closed_descriptors();
+    fd_hold_standard();
     /* A daemon that goes away while it is spoken to is no reason to die; output_write() looks at its own errors. */
     signal(SIGPIPE, SIG_IGN);
     _cleanup_(arena_freep) struct arena *arena = arena_new();

@@ -1,5 +1,6 @@
 /* emberd: the daemon. Options, the data directory, the parts (wiring.c), then it waits for a signal to stop. */
 #include "base/arena.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "daemon/notify.h"
@@ -155,6 +156,7 @@ static int check_config(struct arena *arena, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    fd_hold_standard();
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct config config;
     const struct slice *problems;

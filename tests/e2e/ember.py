@@ -48,10 +48,12 @@ class Ember:
         self.process = None
         self.listen = "127.0.0.1:0"
 
-    def start(self):
+    def start(self, close=()):
+        """close: descriptors that it starts without."""
+        before = (lambda: [os.close(fd) for fd in close]) if close else None
         with open(self.log_path, "ab") as log, open(self.out_path, "wb") as out:
             self.process = subprocess.Popen([EMBERD, "--data-dir", self.data_dir, "--listen", self.listen, *self.options],
-                                            stdout=out, stderr=log, cwd=self.folder)
+                                            stdout=out, stderr=log, cwd=self.folder, preexec_fn=before)
         endpoint = self.data_dir / "endpoint"
         pid = self.data_dir / "emberd.pid"
         wait_for(lambda: self.process.poll() is not None or pid.exists() and pid.read_text() == "%d\n" % self.process.pid, "emberd to be ready", 60)

@@ -405,6 +405,20 @@ def test_a_reload_that_fails_late_changes_nothing(daemon):
     assert plain(daemon, "GET", "/metrics", {"Authorization": "Bearer a token of the tests"})[0] == 200
 
 
+def test_descriptors_that_were_closed_are_taken_by_nothing_else():
+    """Else what is logged would be written into whatever file or connection got the number."""
+    with tempfile.TemporaryDirectory(prefix="ember-e2e-") as folder:
+        daemon = Ember(folder)
+        daemon.start(close=(0, 1, 2))
+        try:
+            for fd in (0, 1, 2):
+                assert os.readlink("/proc/%d/fd/%d" % (daemon.process.pid, fd)) == "/dev/null"
+            daemon.client("s3").create_bucket(Bucket="closed")
+        finally:
+            daemon.stop()
+        daemon.check_nothing_left()
+
+
 def test_systemd_is_told(monkeypatch):
     with tempfile.TemporaryDirectory(prefix="ember-e2e-") as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(folder + "/notify")
