@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/strbuf.h"
 #include "store/access_key.h"
+#include "store/document.h"
 #include "store/job_queue.h"
 #include "store/job_run.h"
 #include "store/virtual_cluster.h"
@@ -166,6 +167,26 @@ static void test_what_a_token_was_used_for_is_known_without_asking_anew(void **s
     assert_null(use.id.ptr);
     assert_null(store_client_token_find(store, arena, operation, SLICE_NONE, S("hash"), made_at, &use));
     assert_null(use.id.ptr);
+}
+
+static void test_a_virtual_cluster_needs_the_security_configuration_that_it_names(void **state)
+{
+    struct virtual_cluster row = cluster_row("a", "ns");
+    struct document document = {.kind = DOCUMENT_SECURITY_CONFIGURATION, .id = S("s"), .name = S("n"), .body = S("{}"), .created_by = S("me")};
+    struct document template = {.kind = DOCUMENT_JOB_TEMPLATE, .id = S("t"), .name = S("n"), .body = S("{}"), .created_by = S("me")};
+    struct slice id;
+    assert_null(store_document_insert(store, arena, &document, S("arn/s"), SLICE_NONE, S("hash"), &id));
+    assert_null(store_document_insert(store, arena, &template, S("arn/t"), SLICE_NONE, S("hash"), &id));
+    row.security_configuration_id = S("t");
+    assert_err(store_virtual_cluster_insert(store, arena, &row, S("arn/a"), SLICE_NONE, S("hash"), &id), ERR_NOT_FOUND, NULL);
+    row.security_configuration_id = S("s");
+    assert_null(store_virtual_cluster_insert(store, arena, &row, S("arn/a"), SLICE_NONE, S("hash"), &id));
+    assert_err(store_document_delete(store, DOCUMENT_SECURITY_CONFIGURATION, S("s"), S("arn/s")), ERR_CONFLICT, "InUse");
+    move_cluster("a", "RUNNING", "TERMINATED");
+    assert_null(store_document_delete(store, DOCUMENT_SECURITY_CONFIGURATION, S("s"), S("arn/s")));
+    row = cluster_row("b", "ns");
+    row.security_configuration_id = S("s");
+    assert_err(store_virtual_cluster_insert(store, arena, &row, S("arn/b"), SLICE_NONE, S("hash"), &id), ERR_NOT_FOUND, NULL);
 }
 
 static void test_a_refused_request_does_not_use_up_its_token(void **state)
@@ -684,6 +705,7 @@ int main(void)
         TEST(test_a_state_moves_only_from_what_it_was),
         TEST(test_a_client_token_gives_the_first_answer_again),
         TEST(test_what_a_token_was_used_for_is_known_without_asking_anew),
+        TEST(test_a_virtual_cluster_needs_the_security_configuration_that_it_names),
         TEST(test_a_refused_request_does_not_use_up_its_token),
         TEST(test_a_token_of_another_operation_is_another_token),
         TEST(test_a_token_is_forgotten_after_a_day),

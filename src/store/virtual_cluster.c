@@ -9,6 +9,19 @@ struct insert {
     struct slice resource_arn, token, request_sha256, first_id;
 };
 
+/* In the transaction that makes it be in use: see store_document_delete. */
+static struct err *check_security_configuration(struct db_tx *tx, struct slice id)
+{
+    struct db_stmt *stmt;
+    bool row;
+    if (!id.ptr)
+        return NULL;
+    TRY(db_prepare(tx, "SELECT 1 FROM document WHERE kind = 'SecurityConfiguration' AND id = ?", &stmt));
+    db_bind_text(stmt, 1, id);
+    TRY(db_step(stmt, &row));
+    return row ? NULL : err_new(ERR_NOT_FOUND, "no security configuration %.*s", SLICE_ARG(id));
+}
+
 static struct err *insert(struct db_tx *tx, void *arg)
 {
     struct insert *c = arg;
@@ -16,6 +29,7 @@ static struct err *insert(struct db_tx *tx, void *arg)
     TRY(client_token_claim(tx, c->arena, "CreateVirtualCluster", c->token, c->request_sha256, v->id, v->created_at, &c->first_id));
     if (c->first_id.ptr)
         return NULL;
+    TRY(check_security_configuration(tx, v->security_configuration_id));
     struct db_stmt *stmt;
     TRY(db_prepare(tx,
                    "INSERT INTO virtual_cluster(id, name, state, cluster, namespace, max_concurrent_job_runs, max_in_queue_job_runs, created_at,"

@@ -17,7 +17,8 @@ struct virtual_cluster {
 };
 
 /* token absent: no idempotency. With one that was used before for an equal request (request_sha256): *ret_id is the first one's
- * id and nothing is made; for another request ERR_CONFLICT with code "ClientToken". A live one in the namespace: ERR_CONFLICT. */
+ * id and nothing is made; for another request ERR_CONFLICT with code "ClientToken". A live one in the namespace: ERR_CONFLICT. No such
+ * security configuration: ERR_NOT_FOUND. */
 struct err *store_virtual_cluster_insert(struct store *store, struct arena *arena, const struct virtual_cluster *row, struct slice resource_arn,
                                          struct slice token, struct slice request_sha256, struct slice *ret_id) NODISCARD;
 /* ERR_NOT_FOUND. With tags of resource_arn's prefix + id: see tag.h. */

@@ -41,6 +41,22 @@ static struct err *check_features(struct call *call, const struct emr_containers
     return NULL;
 }
 
+/* What the store says no to, in AWS's words. Takes e. */
+static struct err *translate(const struct emr_containers_create_virtual_cluster_request *in, struct err *e)
+{
+    struct err *told = NULL;
+    if (e->kind == ERR_NOT_FOUND) /* deleted since it was looked at */
+        told = security_configuration_missing(in->security_configuration_id);
+    else if (err_has_code(e, "ClientToken"))
+        told = client_token_taken(in->client_token);
+    else if (e->kind == ERR_CONFLICT)
+        told = emr_containers_invalid("A virtual cluster already exists in the given namespace");
+    if (!told)
+        return e;
+    err_free(e);
+    return told;
+}
+
 static struct err *create(struct call *call, const struct emr_containers_create_virtual_cluster_request *in, struct slice *ret_id)
 {
     struct slice namespace_ = in->container_provider->info->eks_info->namespace;
@@ -64,11 +80,7 @@ static struct err *create(struct call *call, const struct emr_containers_create_
     };
     struct err *e = store_virtual_cluster_insert(call->parts->store, call->arena, &row, virtual_cluster_arn(call, row.id), in->client_token,
                                                  request_digest(call, in), ret_id);
-    if (!e || e->kind != ERR_CONFLICT)
-        return e;
-    bool token = err_has_code(e, "ClientToken");
-    err_free(e);
-    return token ? client_token_taken(in->client_token) : emr_containers_invalid("A virtual cluster already exists in the given namespace");
+    return e ? translate(in, e) : NULL;
 }
 
 struct err *emr_containers_create_virtual_cluster(struct call *call, const struct emr_containers_create_virtual_cluster_request *in,

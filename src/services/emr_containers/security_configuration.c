@@ -1,12 +1,17 @@
 #include "services/emr_containers/security_configuration.h"
 
+struct err *security_configuration_missing(struct slice id)
+{
+    return err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Security configuration %.*s doesn't exist.", SLICE_ARG(id));
+}
+
 struct err *security_configuration_find(struct call *call, struct slice id, struct document *ret_row)
 {
     struct err *e = store_document_get(call->parts->store, call->arena, DOCUMENT_SECURITY_CONFIGURATION, id, ret_row);
     if (!e || e->kind != ERR_NOT_FOUND)
         return e;
     err_free(e);
-    return err_code(ERR_NOT_FOUND, "ResourceNotFoundException", "Security configuration %.*s doesn't exist.", SLICE_ARG(id));
+    return security_configuration_missing(id);
 }
 
 static struct err *read_data(struct call *call, const struct document *row, const struct emr_containers_security_configuration_data **ret_data)

@@ -4,6 +4,7 @@
 #pragma once
 #include "services/emr_containers/resource.h"
 
+struct err *security_configuration_missing(struct slice id) NODISCARD; /* ResourceNotFoundException */
 struct err *security_configuration_find(struct call *call, struct slice id, struct document *ret_row) NODISCARD; /* ResourceNotFoundException */
 struct err *security_configuration_view(struct call *call, const struct document *row, struct emr_containers_security_configuration *ret_view) NODISCARD;
 /* ValidationException when it asks for something. */
