@@ -6,8 +6,8 @@
  * - EMBER_ENTRY_POINT_URI=s3://bucket/key goes to /opt/ember/entry/NAME, NAME being what is behind the key's last '/'. The argument is
  *   local:///opt/ember/entry/NAME for Python and R, file:///opt/ember/entry/NAME for a jar (so that executors get it from the
  *   driver; local: would mean their own containers), -f /opt/ember/entry/NAME for SQL.
- * - EMBER_FETCH has lines "s3://bucket/key=NAME", each ended by a newline, for --py-files, --jars, --files and --archives, and for an
- *   entry point whose own name would not survive in a URI: cut at the last '=' (keys may hold one, NAME never does); to /opt/ember/entry/NAME, in the properties file:///opt/ember/entry/NAME. */
+ * - EMBER_FETCH has lines "s3://bucket/key=NAME", each ended by a newline, each object once, for --py-files, --jars, --files and --archives,
+ *   and for an entry point whose own name would not survive in a URI: cut at the last '=' (keys may hold one, NAME never does); to /opt/ember/entry/NAME, in the properties file:///opt/ember/entry/NAME. */
 #pragma once
 #include "spark/plan.h"
 #include "spark/release.h"
@@ -55,6 +55,8 @@ struct spark_emr_plan {
 
 /* The most that the properties and files of a run may have together: what Kubernetes takes in one ConfigMap. */
 #define SPARK_EMR_CONF_MAX_BYTES 1048576
+/* The most that EMBER_FETCH may have: Linux gives a program no variable of more than 128 KiB (MAX_ARG_STRLEN). About 2,000 objects. */
+#define SPARK_EMR_FETCH_MAX_BYTES 122880
 
 /* Errors (all become a FAILED run with failureReason VALIDATION_ERROR, USER_ERROR where that is the error's code):
  * ERR_NOT_FOUND (ResourceNotFoundException) unknown release; ERR_INVALID "Classification <c> not supported.", Spark's texts, … */

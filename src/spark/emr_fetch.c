@@ -52,17 +52,27 @@ static struct slice plain_name(struct arena *arena, struct slice name)
 /* All lie in one folder: a name that is taken gets a number in front (Spark itself knows files by their last name alone). */
 static struct slice claim_name(struct emr *e, struct slice name)
 {
-    struct slice wanted = plain_name(e->arena, name), unique = wanted;
-    for (size_t n = 2;; n++) {
-        bool taken = false;
-        for (size_t i = 0; i < e->fetched_names.count && !taken; i++)
-            taken = slice_eq(e->fetched_names.items[i], unique);
-        if (!taken)
-            break;
-        unique = slice_fmt(e->arena, "%zu_%.*s", n, SLICE_ARG(wanted));
+    struct slice wanted = plain_name(e->arena, name);
+    struct spark_index_entry *first = spark_index_at(&e->fetched_names, wanted), *taken = first;
+    while (taken->number) {
+        first->number++;
+        taken = spark_index_at(&e->fetched_names, slice_fmt(e->arena, "%zu_%.*s", first->number, SLICE_ARG(wanted)));
     }
-    spark_notes_add(&e->fetched_names, unique);
-    return unique;
+    taken->number = 1;
+    return taken->name;
+}
+
+/* The name of an object in that folder; *ret_new: it is asked for the first time. What is named twice is fetched once. */
+static struct slice name_object(struct emr *e, struct slice object, struct slice name, bool *ret_new)
+{
+    struct spark_index_entry *entry = spark_index_at(&e->fetched, object);
+    *ret_new = !entry->item;
+    if (!entry->item) {
+        struct slice *claimed = ARENA_NEW(e->arena, struct slice);
+        *claimed = claim_name(e, name);
+        entry->item = claimed;
+    }
+    return *(const struct slice *)entry->item;
 }
 
 struct err *emr_fetch_entry_point(struct emr *e, struct slice uri, const char *scheme, struct slice *ret_resource)
@@ -73,7 +83,8 @@ struct err *emr_fetch_entry_point(struct emr *e, struct slice uri, const char *s
     }
     struct slice object, name;
     TRY(parse_object(e->arena, uri, &object, &name));
-    struct slice plain = claim_name(e, name);
+    bool is_new;
+    struct slice plain = name_object(e, object, name, &is_new);
     /* Spark takes its argument for a URI: with a space in it Python looks for a file of another name. */
     if (slice_eq(plain, name))
         e->entry_point_uri = object;
@@ -95,8 +106,13 @@ static struct err *rewrite_one(struct emr *e, struct slice uri, struct strbuf *o
         if (slice_index(S("*?[{"), object.ptr[i]) >= 0)
             return err_new(ERR_INVALID, "%.*s is a pattern: name each object of S3 instead.", SLICE_ARG(uri));
     TRY(parse_object(e->arena, object, &clean, &name));
-    name = claim_name(e, name);
-    strbuf_append_fmt(&e->fetch, "%.*s=%.*s\n", SLICE_ARG(clean), SLICE_ARG(name));
+    bool is_new;
+    name = name_object(e, clean, name, &is_new);
+    if (is_new)
+        strbuf_append_fmt(&e->fetch, "%.*s=%.*s\n", SLICE_ARG(clean), SLICE_ARG(name));
+    if (e->fetch.len > SPARK_EMR_FETCH_MAX_BYTES)
+        return err_new(ERR_INVALID, "The job names too many objects of S3: their URIs and names have more than %d bytes. Put them into an archive.",
+                       SPARK_EMR_FETCH_MAX_BYTES);
     strbuf_append_fmt(out, "file://" ENTRY_DIR "%.*s%.*s", SLICE_ARG(name), SLICE_ARG(fragment));
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* emr_internal: one planning of a job run, shared by the files emr*.c. */
 #pragma once
 #include "spark/emr.h"
+#include "spark/index_internal.h"
 #include "spark/notes_internal.h"
 
 struct emr {
@@ -20,7 +21,8 @@ struct emr {
     struct spark_notes notes;
     struct slice entry_point_uri;  /* s3://…, absent: not fetched */
     struct strbuf fetch;           /* EMBER_FETCH's lines */
-    struct spark_notes fetched_names; /* taken in the folder they go to */
+    struct spark_index fetched;       /* by URI; item: the name it goes to, a struct slice */
+    struct spark_index fetched_names; /* taken in the folder they go to; number: the last one tried in front of that name */
     int64_t job_start_timeout_s;
     bool job_start_timeout_given;
 };

@@ -321,6 +321,52 @@ static void test_objects_of_s3_are_fetched_first(void **state)
     arena_free(arena);
 }
 
+/* The plan of a job with these --jars. */
+static struct err *plan_jars(struct arena *arena, struct slice jars, struct spark_emr_plan *ret)
+{
+    struct slice driver = slice_fmt(arena, "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"s3://b/main.py\", \"sparkSubmitParameters\": \"--jars %.*s\"}}",
+                                    SLICE_ARG(jars));
+    return plan(arena, driver.ptr, NULL, ret);
+}
+
+static void test_an_object_that_is_named_twice_is_fetched_once(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct strbuf jars = STRBUF_ARENA(arena);
+    struct spark_emr_plan p;
+    assert_null(plan_jars(arena, S("s3://b/x.jar,s3://c/x.jar,s3a://b/x.jar,s3://b/main.py,s3://c/2_x.jar --archives s3://b/x.jar#a"), &p));
+    expect_text(env_value(&p, "EMBER_FETCH"), "s3://b/x.jar=x.jar\ns3://c/x.jar=2_x.jar\ns3://c/2_x.jar=2_2_x.jar\n");
+    expect_text(spark_conf_get(&p.conf, "spark.jars"), "file:///opt/ember/entry/x.jar,file:///opt/ember/entry/2_x.jar,file:///opt/ember/entry/x.jar,"
+                                                       "file:///opt/ember/entry/main.py,file:///opt/ember/entry/2_2_x.jar");
+    expect_text(spark_conf_get(&p.conf, "spark.archives"), "file:///opt/ember/entry/x.jar#a");
+    for (size_t i = 0; i < 11000; i++)
+        strbuf_append_fmt(&jars, "%ss3://a/b", i ? "," : "");
+    assert_null(plan_jars(arena, strbuf_slice(&jars), &p));
+    expect_text(env_value(&p, "EMBER_FETCH"), "s3://a/b=b\n");
+    arena_free(arena);
+}
+
+/* The number in front was looked for among all names, for each name anew: a job of this size held its thread for hours. */
+static void test_many_objects_of_one_name_are_told_apart(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct strbuf jars = STRBUF_ARENA(arena);
+    struct spark_emr_plan p;
+    for (size_t i = 0; i < 6000; i++)
+        strbuf_append_fmt(&jars, "%ss3://%zu/b", i ? "," : "", i);
+    assert_null(plan_jars(arena, strbuf_slice(&jars), &p));
+    assert_true(slice_ends_with(env_value(&p, "EMBER_FETCH"), S("\ns3://5998/b=5999_b\ns3://5999/b=6000_b\n")));
+    for (size_t i = 6000; i < 8000; i++)
+        strbuf_append_fmt(&jars, ",s3://%zu/b", i);
+    struct err *e = plan_jars(arena, strbuf_slice(&jars), &p);
+    assert_non_null(e);
+    expect_text(err_message(e), "The job names too many objects of S3: their URIs and names have more than 122880 bytes. Put them into an archive.");
+    err_free(e);
+    arena_free(arena);
+}
+
 static void test_a_sql_job_runs_the_sql_shell(void **state)
 {
     (void)state;
@@ -706,6 +752,8 @@ int main(void)
         cmocka_unit_test(test_classifications_become_files_and_environment),
         cmocka_unit_test(test_wrong_runs_are_refused),
         cmocka_unit_test(test_objects_of_s3_are_fetched_first),
+        cmocka_unit_test(test_an_object_that_is_named_twice_is_fetched_once),
+        cmocka_unit_test(test_many_objects_of_one_name_are_told_apart),
         cmocka_unit_test(test_a_sql_job_runs_the_sql_shell),
         cmocka_unit_test(test_a_pod_template_comes_through_the_caller),
         cmocka_unit_test(test_templates_are_held_to_emrs_list),
