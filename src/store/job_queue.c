@@ -191,7 +191,7 @@ static struct err *read_counts(struct db_tx *tx, struct slice virtual_cluster_id
     struct db_stmt *stmt;
     bool row;
     TRY(db_prepare(tx,
-                   "SELECT ifnull(sum(state IN ('PENDING', 'SUBMITTED')), 0), ifnull(sum(state = 'RUNNING'), 0) FROM job_run"
+                   "SELECT ifnull(sum(state IN ('PENDING', 'SUBMITTED')), 0), ifnull(sum(state = 'RUNNING'), 0) FROM job_run INDEXED BY job_run_of_state"
                    " WHERE virtual_cluster_id = ? AND " LIVE,
                    &stmt));
     db_bind_text(stmt, 1, virtual_cluster_id);
