@@ -280,7 +280,7 @@ static struct err *check_size(const struct emr *e, const struct spark_plan *plan
 struct err *spark_emr_plan(struct arena *arena, const struct spark_emr_input *input, struct spark_emr_plan *ret_plan)
 {
     struct emr e = {.arena = arena, .in = input, .notes = {.arena = arena}, .fetch = STRBUF_ARENA(arena)};
-    e.fetched.arena = e.fetched_names.arena = arena;
+    e.loggers.arena = e.fetched.arena = e.fetched_names.arena = arena;
     struct spark_options options;
     struct spark_plan plan;
     TRY(spark_release_choose(arena, input->release_label, input->installed, input->installed_count, input->release_policy, &e.release));

@@ -128,10 +128,10 @@ static struct err *read_spark_env(struct emr *e, const struct json *properties)
 /* The name in our file of a logger that was set with log4j 1 lines: one name has one number. */
 static size_t number_logger(struct emr *e, struct slice name)
 {
-    for (size_t n = 1; n <= e->logger_count; n++)
-        if (slice_eq(spark_conf_get(&e->log4j, slice_fmt(e->arena, "logger.user%zu.name", n).ptr), name))
-            return n;
-    return ++e->logger_count;
+    struct spark_index_entry *entry = spark_index_at(&e->loggers, name);
+    if (!entry->number)
+        entry->number = e->loggers.count;
+    return entry->number;
 }
 
 /* log4j 1 lines of old releases, which Spark 3.3 and later no longer understands. */

@@ -13,7 +13,7 @@ struct emr {
     struct spark_conf forced;      /* what no user may set */
     struct spark_conf exports, emrfs;                       /* of classifications that become properties */
     struct spark_conf log4j, metrics, hive_site, core_site; /* of those that become files */
-    size_t logger_count;           /* in log4j, made of log4j 1 lines */
+    struct spark_index loggers;    /* in log4j, made of log4j 1 lines: their numbers by name */
     struct spark_file files[8];    /* of the configuration folder */
     size_t file_count;
     struct spark_file read[4];     /* what was read for this run, by URI */
