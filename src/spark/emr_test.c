@@ -394,6 +394,46 @@ static void test_many_loggers_of_log4j_1_are_numbered(void **state)
     arena_free(arena);
 }
 
+static void plan_with_file(struct arena *arena, const struct strbuf *file, const char *version, struct spark_emr_plan *ret)
+{
+    struct spark_emr_input input = {.job_run_id = S("r1"), .attempt = 1, .virtual_cluster_id = S("v1"), .namespace_ = S("n"), .release_label = slice_from_cstr(version),
+                                    .installed = installed, .installed_count = 2, .driver_master = S("https://h:1"), .read = {read_file, NULL},
+                                    .job_driver = parse(arena, "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"local:///a.py\", "
+                                                               "\"sparkSubmitParameters\": \"--properties-file s3://b/given\"}}")};
+    given_file = file->ptr;
+    assert_null(spark_emr_plan(arena, &input, ret));
+}
+
+/* Each was looked for among all before it: a job of this size held its thread for most of a minute. */
+static void test_many_volumes_labels_and_annotations_are_planned(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct strbuf volumes = STRBUF_ARENA(arena), claims = STRBUF_ARENA(arena), labels = STRBUF_ARENA(arena);
+    struct spark_emr_plan p;
+    for (size_t i = 0; i < 12000; i++)
+        strbuf_append_fmt(&volumes, "spark.kubernetes.driver.volumes.emptyDir.v%zu.mount.path /m%zu\n", i, i);
+    plan_with_file(arena, &volumes, "emr-7.12.0-latest", &p);
+    assert_true(json_count(JSON_AT(p.pod, "spec", "volumes")) >= 12000);
+    expect_text(json_get_text(json_item(json_get(driver_container(&p), S("volumeMounts")), 11999), "mountPath"), "/m11999");
+    for (size_t i = 0; i < 2500; i++)
+        strbuf_append_fmt(&claims, "spark.kubernetes.driver.volumes.persistentVolumeClaim.v%zu.mount.path /m%zu\n"
+                                   "spark.kubernetes.driver.volumes.persistentVolumeClaim.v%zu.options.claimName OnDemand\n"
+                                   "spark.kubernetes.driver.volumes.persistentVolumeClaim.v%zu.options.storageClass s\n"
+                                   "spark.kubernetes.driver.volumes.persistentVolumeClaim.v%zu.options.sizeLimit 1Gi\n"
+                                   "spark.kubernetes.driver.volumes.persistentVolumeClaim.v%zu.label.l l%zu\n", i, i, i, i, i, i, i);
+    plan_with_file(arena, &claims, "emr-spark-8.1.0-latest", &p);
+    assert_int_equal(json_count(p.others), 2500);
+    expect_text(json_text(JSON_AT(p.others->last, "metadata", "labels", "l")), "l2499");
+    for (size_t i = 0; i < 8000; i++)
+        strbuf_append_fmt(&labels, "spark.kubernetes.driver.label.l%zu %zu\nspark.kubernetes.driver.annotation.a%zu %zu\n", i, i, i, i);
+    plan_with_file(arena, &labels, "emr-spark-8.1.0-latest", &p);
+    expect_text(json_text(JSON_AT(p.pod, "metadata", "labels", "l7999")), "7999");
+    expect_text(json_text(JSON_AT(p.service, "spec", "selector", "l7999")), "7999");
+    expect_text(json_text(JSON_AT(p.pod, "metadata", "annotations", "a7999")), "7999");
+    arena_free(arena);
+}
+
 static void test_a_sql_job_runs_the_sql_shell(void **state)
 {
     (void)state;
@@ -782,6 +822,7 @@ int main(void)
         cmocka_unit_test(test_an_object_that_is_named_twice_is_fetched_once),
         cmocka_unit_test(test_many_objects_of_one_name_are_told_apart),
         cmocka_unit_test(test_many_loggers_of_log4j_1_are_numbered),
+        cmocka_unit_test(test_many_volumes_labels_and_annotations_are_planned),
         cmocka_unit_test(test_a_sql_job_runs_the_sql_shell),
         cmocka_unit_test(test_a_pod_template_comes_through_the_caller),
         cmocka_unit_test(test_templates_are_held_to_emrs_list),

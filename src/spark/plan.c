@@ -98,6 +98,42 @@ struct slice plan_substitute(const struct planner *p, struct slice value)
     return plan_replace(p->arena, value, S("{{EXECUTOR_ID}}"), S(""));
 }
 
+void plan_members_init(struct plan_members *members, struct arena *arena, struct json *object)
+{
+    *members = (struct plan_members){.arena = arena, .object = object, .index = {.arena = arena}};
+    JSON_FOREACH(member, object)
+        spark_index_at(&members->index, member->key)->item = member;
+}
+
+void plan_members_set(struct plan_members *members, struct slice key, struct slice text)
+{
+    struct spark_index_entry *entry = spark_index_at(&members->index, key);
+    struct json *member = entry->item;
+    if (member) {
+        *member = (struct json){.type = JSON_STRING, .text = text, .key = member->key, .next = member->next};
+        return;
+    }
+    member = json_string(members->arena, text);
+    member->key = key;
+    json_append(members->object, member);
+    entry->item = member;
+}
+
+void plan_copy_members(struct planner *p, struct json *parent, const char *name, const char *prefix)
+{
+    struct plan_members members;
+    bool begun = false;
+    SPARK_CONF_FOREACH(e, p->conf) {
+        struct slice key = plan_suffix(e->key, prefix);
+        if (!key.ptr)
+            continue;
+        if (!begun)
+            plan_members_init(&members, p->arena, json_ensure_object(p->arena, parent, name));
+        begun = true;
+        plan_members_set(&members, key, e->value);
+    }
+}
+
 /* ---- the service ---- */
 
 static struct json *comma_list(struct arena *arena, struct slice list)
@@ -151,14 +187,8 @@ static struct err *plan_service(struct planner *p)
     struct json *service = plan_object(a, "v1", "Service", p->in->names.service);
     struct json *metadata = json_ensure_object(a, service, "metadata");
     json_set_text(a, json_ensure_object(a, metadata, "labels"), "spark-app-selector", p->in->names.app_id);
-    SPARK_CONF_FOREACH(e, p->conf) {
-        struct slice label = plan_suffix(e->key, "spark.kubernetes.driver.service.label.");
-        struct slice annotation = plan_suffix(e->key, "spark.kubernetes.driver.service.annotation.");
-        if (label.ptr)
-            json_set(a, json_ensure_object(a, metadata, "labels"), label, json_string(a, e->value));
-        if (annotation.ptr)
-            json_set(a, json_ensure_object(a, metadata, "annotations"), annotation, json_string(a, e->value));
-    }
+    plan_copy_members(p, metadata, "labels", "spark.kubernetes.driver.service.label.");
+    plan_copy_members(p, metadata, "annotations", "spark.kubernetes.driver.service.annotation.");
     struct json *spec = json_ensure_object(a, service, "spec"), *selector;
     json_set_cstr(a, spec, "clusterIP", "None");
     JSON_SET(a, spec, "ipFamilies", comma_list(a, spark_conf_get_or(p->conf, "spark.kubernetes.driver.service.ipFamilies", "IPv4")));

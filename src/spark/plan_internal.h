@@ -1,5 +1,6 @@
 /* plan_internal: what the feature steps of plan.c share. For this folder only. */
 #pragma once
+#include "spark/index_internal.h"
 #include "spark/notes_internal.h"
 #include "spark/plan.h"
 
@@ -13,6 +14,7 @@ struct planner {
     struct json *container;   /* the driver's; put into the pod at the end */
     struct slice namespace_;
     struct spark_notes notes;
+    struct spark_index paths; /* of the container's mounts, as plan_mount_volumes has seen them */
     bool v4, v41, v43;
 };
 
@@ -42,6 +44,16 @@ struct json *plan_add_volume(struct planner *p, struct slice name, const char *t
 struct json *plan_add_mount(struct planner *p, struct slice name, struct slice path);
 void plan_set_property(struct planner *p, const char *key, struct slice value);
 struct err *plan_port(const struct planner *p, const char *key, const char *fallback, int64_t otherwise, int64_t *ret_port) NODISCARD;
+/* An object that gets many members, each a text: one that is there already is replaced. Nobody else adds to it meanwhile. */
+struct plan_members {
+    struct arena *arena;
+    struct json *object;
+    struct spark_index index;
+};
+void plan_members_init(struct plan_members *members, struct arena *arena, struct json *object);
+void plan_members_set(struct plan_members *members, struct slice key, struct slice text); /* borrows both */
+/* Each property PREFIX + KEY as member KEY of parent's object of that name, which is made when there is one. */
+void plan_copy_members(struct planner *p, struct json *parent, const char *name, const char *prefix);
 /* The rest of a key behind a prefix, or absent. */
 struct slice plan_suffix(struct slice key, const char *prefix);
 /* value with every "{{APP_ID}}" replaced, "{{EXECUTOR_ID}}" dropped. */

@@ -100,6 +100,8 @@ struct err *plan_driver_labels(struct planner *p, struct json **ret_labels)
     json_set_text(a, labels, "spark-app-selector", p->in->names.app_id);
     json_set_text(a, labels, "spark-app-name", spark_app_name_label(a, p->options->name));
     json_set_cstr(a, labels, "spark-role", "driver");
+    struct plan_members members;
+    plan_members_init(&members, a, labels);
     SPARK_CONF_FOREACH(e, p->conf) {
         struct slice key = plan_suffix(e->key, "spark.kubernetes.driver.label.");
         if (!key.ptr)
@@ -108,7 +110,7 @@ struct err *plan_driver_labels(struct planner *p, struct json **ret_labels)
             if (slice_eq(slice_from_cstr(reserved[i]), key))
                 return err_new(ERR_INVALID, "Label with key %.*s is not allowed as it is reserved for Spark bookkeeping operations.",
                                SLICE_ARG(key));
-        json_set(a, labels, key, json_string(a, p->v4 ? plan_substitute(p, e->value) : e->value));
+        plan_members_set(&members, key, p->v4 ? plan_substitute(p, e->value) : e->value);
     }
     *ret_labels = labels;
     return NULL;
@@ -120,13 +122,19 @@ static struct err *plan_metadata(struct planner *p)
     struct json *metadata = json_ensure_object(a, p->pod, "metadata"), *labels;
     json_set_text(a, metadata, "name", p->in->names.pod);
     TRY(plan_driver_labels(p, &labels));
-    struct json *all = json_ensure_object(a, metadata, "labels");
+    struct plan_members members;
+    plan_members_init(&members, a, json_ensure_object(a, metadata, "labels"));
     JSON_FOREACH(label, labels)
-        json_set(a, all, label->key, json_string(a, label->text));
+        plan_members_set(&members, label->key, label->text);
+    bool begun = false;
     SPARK_CONF_FOREACH(e, p->conf) {
         struct slice key = plan_suffix(e->key, "spark.kubernetes.driver.annotation.");
-        if (key.ptr)
-            json_set(a, json_ensure_object(a, metadata, "annotations"), key, json_string(a, plan_substitute(p, e->value)));
+        if (!key.ptr)
+            continue;
+        if (!begun)
+            plan_members_init(&members, a, json_ensure_object(a, metadata, "annotations"));
+        begun = true;
+        plan_members_set(&members, key, plan_substitute(p, e->value));
     }
     return NULL;
 }
@@ -208,6 +216,8 @@ static struct err *plan_memory(struct planner *p, int64_t *ret_mib)
 
 static struct err *plan_custom_resources(struct planner *p, struct json *limits)
 {
+    struct plan_members members;
+    plan_members_init(&members, p->arena, limits);
     SPARK_CONF_FOREACH(e, p->conf) {
         struct slice name = plan_suffix(e->key, "spark.driver.resource.");
         if (!name.ptr || !slice_ends_with(name, S(".amount")))
@@ -217,8 +227,7 @@ static struct err *plan_custom_resources(struct planner *p, struct json *limits)
             spark_conf_get(p->conf, slice_cstr(p->arena, slice_fmt(p->arena, "spark.driver.resource.%.*s.vendor", SLICE_ARG(name))));
         if (!vendor.len)
             return err_new(ERR_INVALID, "Resource: %.*s was requested, but vendor was not specified.", SLICE_ARG(name));
-        json_set(p->arena, limits, slice_fmt(p->arena, "%.*s/%.*s", SLICE_ARG(vendor), SLICE_ARG(name)),
-                 json_string(p->arena, e->value));
+        plan_members_set(&members, slice_fmt(p->arena, "%.*s/%.*s", SLICE_ARG(vendor), SLICE_ARG(name)), e->value);
     }
     return NULL;
 }
@@ -271,13 +280,8 @@ static void plan_placement(struct planner *p)
 {
     struct arena *a = p->arena;
     static const char *const prefixes[] = {"spark.kubernetes.node.selector.", "spark.kubernetes.driver.node.selector."};
-    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-        SPARK_CONF_FOREACH(e, p->conf) {
-            struct slice key = plan_suffix(e->key, prefixes[i]);
-            if (key.ptr)
-                json_set(a, json_ensure_object(a, p->spec, "nodeSelector"), key, json_string(a, e->value));
-        }
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+        plan_copy_members(p, p->spec, "nodeSelector", prefixes[i]);
     struct slice rest = spark_conf_get(p->conf, "spark.kubernetes.container.image.pullSecrets");
     while (rest.ptr) {
         struct slice one = slice_trim(slice_cut(&rest, ','));

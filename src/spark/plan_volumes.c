@@ -97,6 +97,7 @@ struct err *plan_env_secrets(struct planner *p)
 
 struct volume {
     struct slice type, name;
+    struct spark_notes labels, annotations; /* of its claim: key and value in turn */
 };
 
 static struct slice volume_option(const struct planner *p, const struct volume *v, const char *option)
@@ -129,15 +130,14 @@ static void set_text(struct planner *p, struct json *object, const char *key, st
 }
 
 /* label.* and annotation.* of a claim, 4.0 and later. */
-static void copy_claim_metadata(struct planner *p, const struct volume *v, const char *kind, struct json *metadata, const char *member)
+static void copy_claim_metadata(struct planner *p, const struct spark_notes *pairs, struct json *metadata, const char *member)
 {
-    const char *prefix = slice_cstr(p->arena, slice_fmt(p->arena, "spark.kubernetes.driver.volumes.%.*s.%.*s.%s.", SLICE_ARG(v->type),
-                                                        SLICE_ARG(v->name), kind));
-    SPARK_CONF_FOREACH(e, p->conf) {
-        struct slice key = plan_suffix(e->key, prefix);
-        if (key.ptr && p->v4)
-            json_set(p->arena, json_ensure_object(p->arena, metadata, member), key, json_string(p->arena, e->value));
-    }
+    struct plan_members members;
+    if (!pairs->count || !p->v4)
+        return;
+    plan_members_init(&members, p->arena, json_ensure_object(p->arena, metadata, member));
+    for (size_t i = 0; i < pairs->count; i += 2)
+        plan_members_set(&members, pairs->items[i], pairs->items[i + 1]);
 }
 
 static void add_claim(struct planner *p, const struct volume *v, struct slice name, struct slice class, struct slice size)
@@ -145,9 +145,9 @@ static void add_claim(struct planner *p, const struct volume *v, struct slice na
     struct arena *a = p->arena;
     struct json *claim = plan_object(a, "v1", "PersistentVolumeClaim", name);
     struct json *metadata = json_ensure_object(a, claim, "metadata"), *spec = json_ensure_object(a, claim, "spec");
-    copy_claim_metadata(p, v, "label", metadata, "labels");
+    copy_claim_metadata(p, &v->labels, metadata, "labels");
     json_set_text(a, json_ensure_object(a, metadata, "labels"), "spark-app-selector", p->in->names.app_id);
-    copy_claim_metadata(p, v, "annotation", metadata, "annotations");
+    copy_claim_metadata(p, &v->annotations, metadata, "annotations");
     bool once = spark_conf_get_bool(p->conf, "spark.kubernetes.legacy.useReadWriteOnceAccessMode", !p->v4);
     json_append(json_ensure_array(a, spec, "accessModes"), json_cstr(a, once ? "ReadWriteOnce" : "ReadWriteOncePod"));
     json_set_text(a, json_ensure_object(a, json_ensure_object(a, spec, "resources"), "requests"), "storage", size);
@@ -210,10 +210,10 @@ static struct err *add_volume(struct planner *p, const struct volume *v, size_t 
     if (sub.len && sub_expression.len)
         return err_new(ERR_INVALID, "These config options are mutually exclusive: %.*s.%.*s.mount.subPath, mount.subPathExpr",
                        SLICE_ARG(v->type), SLICE_ARG(v->name));
-    JSON_FOREACH(mount, json_get(p->container, S("volumeMounts"))) {
-        if (slice_eq(json_get_text(mount, "mountPath"), path))
-            return err_new(ERR_INVALID, "Found duplicated mountPath: `%.*s`", SLICE_ARG(path));
-    }
+    struct spark_index_entry *mounted = spark_index_at(&p->paths, path);
+    if (mounted->number)
+        return err_new(ERR_INVALID, "Found duplicated mountPath: `%.*s`", SLICE_ARG(path));
+    mounted->number = 1;
     bool read_only = slice_eq_nocase(volume_option(p, v, "mount.readOnly"), S("true"));
     TRY(add_volume_source(p, v, index, read_only));
     struct json *mount = plan_add_mount(p, v->name, path);
@@ -224,24 +224,40 @@ static struct err *add_volume(struct planner *p, const struct volume *v, size_t 
     return NULL;
 }
 
+static void note_claim_metadata(struct planner *p, struct volume *v, struct slice option, struct slice value)
+{
+    struct slice label = plan_suffix(option, "label."), annotation = plan_suffix(option, "annotation.");
+    struct spark_notes *pairs = label.ptr ? &v->labels : &v->annotations;
+    if (!label.ptr && !annotation.ptr)
+        return;
+    pairs->arena = p->arena;
+    spark_notes_add(pairs, label.ptr ? label : annotation);
+    spark_notes_add(pairs, value);
+}
+
 struct err *plan_mount_volumes(struct planner *p)
 {
     size_t count = 0;
     struct volume *volumes = ARENA_ARRAY(p->arena, p->conf->count + 1, struct volume);
+    struct spark_index known = {.arena = p->arena}; /* by "TYPE.NAME"; item: the volume */
     SPARK_CONF_FOREACH(e, p->conf) {
-        struct slice rest = plan_suffix(e->key, "spark.kubernetes.driver.volumes.");
+        struct slice all = plan_suffix(e->key, "spark.kubernetes.driver.volumes."), rest = all;
         if (!rest.ptr)
             continue;
         struct volume v = {.type = slice_cut(&rest, '.')};
         if (!rest.ptr)
             continue;
         v.name = slice_cut(&rest, '.');
-        bool known = false;
-        for (size_t i = 0; i < count && !known; i++)
-            known = slice_eq(volumes[i].type, v.type) && slice_eq(volumes[i].name, v.name);
-        if (!known)
-            volumes[count++] = v;
+        struct spark_index_entry *entry = spark_index_at(&known, slice_sub(all, 0, v.type.len + 1 + v.name.len));
+        if (!entry->item) {
+            volumes[count] = v;
+            entry->item = &volumes[count++];
+        }
+        note_claim_metadata(p, entry->item, rest, e->value);
     }
+    p->paths = (struct spark_index){.arena = p->arena};
+    JSON_FOREACH(mount, json_get(p->container, S("volumeMounts")))
+        spark_index_at(&p->paths, json_get_text(mount, "mountPath"))->number = 1;
     for (size_t i = 0; i < count; i++)
         TRY(add_volume(p, &volumes[i], i));
     return NULL;
