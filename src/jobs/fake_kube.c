@@ -217,7 +217,7 @@ struct err *k8s_log_read(struct k8s_client *c, const struct k8s_log_options *opt
 {
     pthread_mutex_lock(&c->lock);
     const char *text = options->stream == K8S_LOG_STDERR ? c->log : "";
-    struct err *e = c->dead ? dead() : c->log_missing ? err_new(ERR_NOT_FOUND, "no log") : NULL;
+    struct err *e = c->dead || c->log_away ? dead() : c->log_missing ? err_new(ERR_NOT_FOUND, "no log") : NULL;
     pthread_mutex_unlock(&c->lock);
     return e ? e : sink(sink_ctx, slice_from_cstr(text));
 }
@@ -264,7 +264,8 @@ static void *watch_main(void *arg)
     struct k8s_client *c = w->client;
     pthread_mutex_lock(&c->lock);
     w->told = c->told = c->event_count;
-    watch_list(w);
+    if (!c->list_away)
+        watch_list(w);
     while (!w->stop) {
         if (c->trouble && !c->list_again && w->told >= c->event_count) { /* after all that came before: an event says that it answers again */
             struct err *e = err_new(ERR_UNAVAILABLE, "%s", c->trouble);

@@ -36,7 +36,8 @@ struct k8s_client {
     bool dead;       /* nothing answers */
     bool hanging;    /* nothing answers, for long */
     const char *log; /* what a container's log holds */
-    bool log_missing;
+    bool log_missing, log_away; /* no such log; no answer to who asks for it */
+    bool list_away;  /* a watch that begins has no list before list_again */
     bool deny_deletes;
     int undelivered_creates; /* so many creations of pods have their effect and no answer */
     bool finalizers;     /* a deleted pod stays, with its deletionTimestamp */

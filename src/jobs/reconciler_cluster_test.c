@@ -103,6 +103,43 @@ static void wait_trouble_told(void)
     }
 }
 
+static void test_a_cluster_that_is_briefly_away_after_a_restart_does_not_end_logs(void **state)
+{
+    pthread_mutex_lock(&kube->lock);
+    kube->log_away = true;
+    pthread_mutex_unlock(&kube->lock);
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", TO_S3);
+    wait_state("r1", "SUBMITTED");
+    set_status(DRIVER_OF("r1"), RUNNING);
+    wait_state("r1", "RUNNING");
+    stop();
+    set_status(DRIVER_OF("r1"), ENDED(0));
+    start();
+    for (int64_t until = monotonic_ms() + DEADLINE_MS; !get_run("r1").outcome.ptr; wait_a_little())
+        assert_true(monotonic_ms() < until);
+    stop();
+    pthread_mutex_lock(&kube->lock);
+    kube->list_away = true;
+    kube->trouble = "connection refused";
+    kube->trouble_told = false;
+    pthread_mutex_unlock(&kube->lock);
+    start();
+    wait_trouble_told();
+    for (int i = 0; i < 100; i++) /* longer than logs_give_up_ms, from when they were said to be all */
+        wait_a_little();
+    assert_true(slice_eq(get_run("r1").state, S("RUNNING")));
+    pthread_mutex_lock(&kube->lock);
+    kube->log_away = false;
+    kube->list_again = true;
+    pthread_cond_broadcast(&kube->changed);
+    pthread_mutex_unlock(&kube->lock);
+    wait_state("r1", "COMPLETED");
+    assert_true(slice_find(get_run("r1").state_details, S("Logs are not complete")) < 0);
+    wait_reaped("r1");
+}
+
 static void test_runs_of_a_cluster_that_is_lost_end_with_the_cause(void **state)
 {
     max_attempts = 3;
@@ -181,6 +218,7 @@ int main(void)
         TEST(test_a_cluster_that_hangs_does_not_hold_up_another),
         TEST(test_a_sink_that_is_away_holds_the_end_back_a_while_and_gets_the_logs_later),
         TEST(test_a_log_destination_that_is_away_at_the_launch_is_waited_for),
+        TEST(test_a_cluster_that_is_briefly_away_after_a_restart_does_not_end_logs),
         TEST(test_runs_of_a_cluster_that_is_lost_end_with_the_cause),
         TEST(test_another_cluster_under_the_name_takes_its_place),
         TEST(test_a_driver_that_does_not_start_in_time_is_not_tried_again),

@@ -2,16 +2,35 @@
 #include "simulation/sim.h"
 #include "jobs/observe.h"
 #include "spark/emr.h"
+#include <string.h>
+
+/* "spark-" id tail: by hand, since every step makes all of them. */
+static struct slice name_of(struct arena *arena, struct slice id, const char *tail)
+{
+    static const char HEAD[] = "spark-";
+    size_t len = strlen(tail);
+    char *name = arena_alloc(arena, sizeof(HEAD) + id.len + len);
+    memcpy(name, HEAD, sizeof(HEAD) - 1);
+    memcpy(name + sizeof(HEAD) - 1, id.ptr, id.len);
+    memcpy(name + sizeof(HEAD) - 1 + id.len, tail, len + 1);
+    return slice_of(name, sizeof(HEAD) - 1 + id.len + len);
+}
 
 void spark_emr_names(struct arena *arena, struct slice job_run_id, int attempt, struct spark_emr_names *ret_names)
 {
-    struct slice id = job_run_id;
+    static const char *const TAILS[ATTEMPTS_MAX][4] = {
+        {"-driver", "-1-driver-svc", "-1-conf-map", "-1-policy"},
+        {"-driver-2", "-2-driver-svc", "-2-conf-map", "-2-policy"},
+        {"-driver-3", "-3-driver-svc", "-3-conf-map", "-3-policy"},
+        {"-driver-4", "-4-driver-svc", "-4-conf-map", "-4-policy"},
+    };
+    const char *const *tails = TAILS[attempt - 1];
     *ret_names = (struct spark_emr_names){
-        .application_id = slice_fmt(arena, "spark-%.*s", SLICE_ARG(id)),
-        .pod_name = attempt > 1 ? slice_fmt(arena, "spark-%.*s-driver-%d", SLICE_ARG(id), attempt) : slice_fmt(arena, "spark-%.*s-driver", SLICE_ARG(id)),
-        .service_name = slice_fmt(arena, "spark-%.*s-%d-driver-svc", SLICE_ARG(id), attempt),
-        .conf_map_name = slice_fmt(arena, "spark-%.*s-%d-conf-map", SLICE_ARG(id), attempt),
-        .network_policy_name = slice_fmt(arena, "spark-%.*s-%d-policy", SLICE_ARG(id), attempt),
+        .application_id = name_of(arena, job_run_id, ""),
+        .pod_name = name_of(arena, job_run_id, tails[0]),
+        .service_name = name_of(arena, job_run_id, tails[1]),
+        .conf_map_name = name_of(arena, job_run_id, tails[2]),
+        .network_policy_name = name_of(arena, job_run_id, tails[3]),
     };
 }
 
