@@ -59,8 +59,8 @@ static void set_trouble(struct feed *feed, const struct err *e)
         feed->trouble_since = now;
     free(feed->trouble);
     feed->trouble = e ? xstrdup(e->message ? e->message : "no answer") : NULL;
-    if (e)
-        feed->denied = e->kind == ERR_DENIED;
+    if (e && e->kind == ERR_DENIED)
+        denials_note_all(&feed->denials);
     mutex_unlock(&feed->lock);
 }
 
@@ -108,6 +108,7 @@ static void feed_free(struct feed *feed)
     if (feed->watch)
         k8s_watch_stop(feed->watch);
     mutex_deinit(&feed->lock);
+    denials_deinit(&feed->denials);
     free(feed->trouble);
     free(feed->cluster);
     free(feed);
@@ -285,19 +286,17 @@ void feed_leave(struct feed *feed, const struct err *e)
     mutex_unlock(&feed->lock);
 }
 
-void feed_removed(struct feed *feed, const struct err *e)
+void feed_removed(struct feed *feed, struct slice virtual_cluster_id, const struct err *e)
 {
     mutex_lock(&feed->lock);
-    feed->denied = e && e->kind == ERR_DENIED;
+    denials_note(&feed->denials, virtual_cluster_id, e && e->kind == ERR_DENIED);
     mutex_unlock(&feed->lock);
 }
 
-bool feed_confirm_denied(struct feed *feed)
+bool feed_confirm_denied(struct feed *feed, struct slice virtual_cluster_id)
 {
     mutex_lock(&feed->lock);
-    bool confirmed = feed->denied && feed->was_denied;
-    feed->was_denied = feed->denied && !confirmed;
-    feed->denied = false;
+    bool confirmed = denials_confirm(&feed->denials, virtual_cluster_id);
     mutex_unlock(&feed->lock);
     return confirmed;
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "jobs/decide.h"
+#include "jobs/denials.h"
 #include "jobs/reconciler.h"
 #include <stdatomic.h>
 
@@ -30,7 +31,7 @@ struct feed {
     struct mutex lock; /* guards all below */
     int writers;
     bool failing;         /* the last write found no answer */
-    bool denied, was_denied; /* the watch, or the last call that removes, was refused for lack of permission; see feed_confirm_denied */
+    struct denials denials;
     char *trouble;        /* why it does not answer, or NULL */
     struct instant trouble_since; /* as this daemon knows: after a restart runs of a cluster that is away are given up later, never sooner */
     int64_t checked_ms;   /* monotonic: when it was last asked whether it is the same cluster */
@@ -50,11 +51,10 @@ void feed_observe(struct feed *feed, struct arena *arena, struct observation *se
 /* A place among those who write; false: come again soon. */
 bool feed_enter(struct feed *feed);
 void feed_leave(struct feed *feed, const struct err *e);
-/* How a call that removes something went. */
-void feed_removed(struct feed *feed, const struct err *e);
-/* Whether such a call, or the watch, was refused for lack of permission since the last question, and before that one too: a refusal from
- * before an operator has repaired the permissions is not enough. */
-bool feed_confirm_denied(struct feed *feed);
+/* How a call that removes something of a virtual cluster's went. */
+void feed_removed(struct feed *feed, struct slice virtual_cluster_id, const struct err *e);
+/* Whether such calls are refused for lack of permission: see denials_confirm. */
+bool feed_confirm_denied(struct feed *feed, struct slice virtual_cluster_id);
 /* What its machine has; memory_bytes 0: no bound. Asks the cluster now and then. */
 struct err *feed_room(struct feed *feed, struct arena *arena, struct resources *ret_room) NODISCARD;
 /* What a run asks for is made of its plan, which may have to be read from S3: as long as the room is the same that is done once. False: it is

@@ -318,7 +318,7 @@ static struct err *remove_objects(struct step *s, bool *ret_gone)
     bool held = s->seen.pods_deleted_by.ms && s->now.ms >= s->seen.pods_deleted_by.ms + POD_FORCE_AFTER_MS;
     struct err *e = launch_remove(&context, s->arena, &s->run, pods, count, held ? 0 : -1);
     feed_leave(s->feed, e);
-    feed_removed(s->feed, e);
+    feed_removed(s->feed, s->run.virtual_cluster_id, e);
     if (e)
         return err_wrap(e, "removing what is left of job run %.*s", SLICE_ARG(s->run.id));
     observations_pods(r->observations, s->arena, s->run.id, &pods, &count);
@@ -365,7 +365,7 @@ static struct err *kill_driver(struct step *s, const struct action *action)
     look_again_in(s, action->again_at.ms ? action->again_at.ms - s->now.ms : REAP_POLL_MS);
     struct err *e = launch_kill(&context, s->arena, &s->run, s->seen.deleting ? 0 : -1);
     feed_leave(s->feed, e);
-    feed_removed(s->feed, e);
+    feed_removed(s->feed, s->run.virtual_cluster_id, e);
     return e;
 }
 

@@ -21,11 +21,11 @@ static struct err *cancel_all(struct step *s, const struct slice *ids, size_t co
     return NULL;
 }
 
-static struct err *is_refused(struct step *s, struct slice cluster, bool *ret_refused)
+static struct err *is_refused(struct step *s, const struct virtual_cluster *row, bool *ret_refused)
 {
     struct feed *feed;
-    struct err *e = feed_get(s->reconciler->feeds, s->arena, cluster, &feed);
-    *ret_refused = !e && feed_confirm_denied(feed);
+    struct err *e = feed_get(s->reconciler->feeds, s->arena, row->cluster, &feed);
+    *ret_refused = !e && feed_confirm_denied(feed, row->id);
     if (e && e->kind != ERR_NOT_FOUND)
         return e;
     err_free(e);
@@ -50,7 +50,7 @@ struct err *step_virtual_cluster(struct step *s, struct slice id)
     TRY(store_job_run_list_live(r->options.store, s->arena, id, &live, &count));
     if (!count)
         return store_virtual_cluster_move(r->options.store, id, S("TERMINATING"), S("TERMINATED"), &changed);
-    TRY(is_refused(s, row.cluster, &refused));
+    TRY(is_refused(s, &row, &refused));
     if (refused)
         return store_virtual_cluster_move(r->options.store, id, S("TERMINATING"), S("ARRESTED"), &changed);
     TRY(cancel_all(s, live, count));
