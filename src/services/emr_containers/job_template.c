@@ -8,7 +8,14 @@ struct filling {
     const struct json *configuration; /* parameterConfiguration; NULL: none */
     struct slice_map_entry *used;     /* names in the template; keys only */
     size_t used_count, used_cap;
+    size_t put_bytes; /* of values, in all texts */
 };
+
+/* What a text with its parameters may have at most: sparkSubmitParameters takes the most of all members, 102400 characters of Java, each of at
+ * most 3 bytes. aws_validate holds each to its own length afterwards; a parameter may stand in a template many thousand times. */
+#define TEXT_MAX_CHARACTERS 102400
+#define TEXT_MAX_BYTES ((size_t)3 * TEXT_MAX_CHARACTERS)
+#define PUT_MAX_BYTES ((size_t)1 << 20)
 
 static bool is_number(struct arena *arena, struct slice text)
 {
@@ -77,23 +84,38 @@ static size_t parameter_length(struct slice text)
     return 0;
 }
 
+static struct err *put_value(struct filling *f, struct slice value, struct strbuf *out)
+{
+    f->put_bytes += value.len;
+    if (out->len + value.len > TEXT_MAX_BYTES)
+        return emr_containers_invalid("A text of the job template has more than %d characters with its parameters.", TEXT_MAX_CHARACTERS);
+    if (f->put_bytes > PUT_MAX_BYTES)
+        return emr_containers_invalid("The parameters of the job template have more than %zu bytes in all its texts.", PUT_MAX_BYTES);
+    strbuf_append(out, value);
+    return NULL;
+}
+
 static struct err *fill_text(struct filling *f, struct slice text, struct slice *ret_text)
 {
     struct strbuf out = STRBUF_ARENA(f->arena);
+    if (slice_find(text, S("${")) < 0) {
+        *ret_text = text;
+        return NULL;
+    }
     for (size_t at = 0; at < text.len;) {
         struct slice rest = slice_from(text, at);
         size_t length = parameter_length(rest);
         if (length) {
             struct slice value;
             TRY(value_of(f, slice_sub(rest, 2, length - 3), &value));
-            strbuf_append(&out, value);
+            TRY(put_value(f, value, &out));
             at += length;
         } else {
             strbuf_append_char(&out, rest.ptr[0]);
             at++;
         }
     }
-    *ret_text = text.len ? strbuf_slice(&out) : text;
+    *ret_text = strbuf_slice(&out);
     return NULL;
 }
 

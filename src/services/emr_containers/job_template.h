@@ -12,7 +12,7 @@ struct json;
 /* What CreateJobTemplate checks beyond the model: exactly one driver, defaults of their type. ValidationException. */
 struct err *job_template_check(struct call *call, const struct emr_containers_job_template_data *data) NODISCARD;
 /* *ret_data: the template's data (JSON as it is stored) with parameters put in, without parameterConfiguration. ValidationException names a
- * parameter that is missing, not known, or no number; ERR_INTERNAL for a body that is not of our writing. Pure. */
+ * parameter that is missing, not known, or no number, or says that they make the texts too long; ERR_INTERNAL for a body that is not of our writing. Pure. */
 struct err *job_template_fill(struct arena *arena, struct slice body, const struct slice_map *parameters, struct json **ret_data) NODISCARD;
 struct err *job_template_find(struct call *call, struct slice id, struct document *ret_row) NODISCARD; /* ResourceNotFoundException */
 struct err *job_template_view(struct call *call, const struct document *row, struct emr_containers_job_template *ret_view) NODISCARD;

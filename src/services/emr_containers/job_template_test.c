@@ -67,6 +67,45 @@ static void test_parameters_are_put_in_or_named(void **state)
     }
 }
 
+/* Lengths were looked at when all was put in: a template of 900 KiB came to 2.4 GiB. */
+static void test_parameters_do_not_make_a_template_huge(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t texts, uses;
+        const char *error;
+    } TABLE[] = {
+        {1, 300, NULL},
+        {1, 301, "A text of the job template has more than 102400 characters with its parameters."},
+        {100, 10, NULL},
+        {103, 10, "The parameters of the job template have more than 1048576 bytes in all its texts."},
+        {200, 2570, "A text of the job template has more than 102400 characters with its parameters."},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(TABLE); i++) {
+        struct arena *arena = arena_new();
+        struct strbuf body = STRBUF_ARENA(arena);
+        struct slice parameters = slice_fmt(arena, "{\"X\":\"%01024d\"}", 0);
+        struct slice_map map = map_of(arena, parameters);
+        struct json *data = NULL;
+        strbuf_append_cstr(&body, "{\"a\":[\"plain\"");
+        for (size_t text = 0; text < TABLE[i].texts; text++) {
+            strbuf_append_cstr(&body, ",\"");
+            for (size_t use = 0; use < TABLE[i].uses; use++)
+                strbuf_append_cstr(&body, "${X}");
+            strbuf_append_cstr(&body, "\"");
+        }
+        strbuf_append_cstr(&body, "]}");
+        size_t before_bytes = arena_used(arena);
+        struct err *e = job_template_fill(arena, strbuf_slice(&body), &map, &data);
+        assert_true(arena_used(arena) - before_bytes < (16 << 20));
+        assert_true(!e == !TABLE[i].error);
+        if (e)
+            assert_string_equal(slice_cstr(arena, err_message(e)), TABLE[i].error);
+        err_free(e);
+        arena_free(arena);
+    }
+}
+
 static void test_a_page_token_is_good_for_what_it_was_made_for_only(void **state)
 {
     (void)state;
@@ -92,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parameters_are_put_in_or_named),
+        cmocka_unit_test(test_parameters_do_not_make_a_template_huge),
         cmocka_unit_test(test_a_page_token_is_good_for_what_it_was_made_for_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
