@@ -17,12 +17,37 @@ struct filling {
 #define TEXT_MAX_BYTES ((size_t)3 * TEXT_MAX_CHARACTERS)
 #define PUT_MAX_BYTES ((size_t)1 << 20)
 
-static bool is_number(struct arena *arena, struct slice text)
+static size_t count_digits(struct slice text, size_t at)
 {
-    struct json *json = NULL;
-    struct err *e = json_parse(arena, text, JSON_DUPLICATES_REFUSE, &json);
-    err_free(e);
-    return !e && json_is(json, JSON_NUMBER);
+    size_t count = 0;
+    while (at + count < text.len && text.ptr[at + count] >= '0' && text.ptr[at + count] <= '9')
+        count++;
+    return count;
+}
+
+/* A number of JSON and nothing around it: blanks or line ends would go where the parameter stands. */
+static bool is_number(struct slice text)
+{
+    size_t at = slice_starts_with(text, S("-")), count = count_digits(text, at);
+    if (!count || (count > 1 && text.ptr[at] == '0'))
+        return false;
+    at += count;
+    if (at < text.len && text.ptr[at] == '.') {
+        count = count_digits(text, ++at);
+        if (!count)
+            return false;
+        at += count;
+    }
+    if (at < text.len && (text.ptr[at] | 0x20) == 'e') {
+        at++;
+        if (at < text.len && (text.ptr[at] == '+' || text.ptr[at] == '-'))
+            at++;
+        count = count_digits(text, at);
+        if (!count)
+            return false;
+        at += count;
+    }
+    return at == text.len;
 }
 
 static struct err *not_a_number(struct slice name, struct slice value)
@@ -61,7 +86,7 @@ static struct err *value_of(struct filling *f, struct slice name, struct slice *
     note_use(f, name);
     if (!value.ptr)
         return emr_containers_invalid("The job template parameter %.*s has no value: give one in jobTemplateParameters.", SLICE_ARG(name));
-    if (slice_eq(json_get_text(configuration, "type"), EMR_CONTAINERS_TEMPLATE_PARAMETER_DATA_TYPE_NUMBER) && !is_number(f->arena, value))
+    if (slice_eq(json_get_text(configuration, "type"), EMR_CONTAINERS_TEMPLATE_PARAMETER_DATA_TYPE_NUMBER) && !is_number(value))
         return not_a_number(name, value);
     *ret_value = value;
     return NULL;
@@ -156,7 +181,7 @@ struct err *job_template_check(struct call *call, const struct emr_containers_jo
         struct slice name = data->parameter_configuration.entries[i].key;
         const struct emr_containers_template_parameter_configuration *one = &data->parameter_configuration.entries[i].value;
         if (one->default_value.ptr && slice_eq(one->type, EMR_CONTAINERS_TEMPLATE_PARAMETER_DATA_TYPE_NUMBER) &&
-            !is_number(call->arena, one->default_value))
+            !is_number(one->default_value))
             return not_a_number(name, one->default_value);
     }
     return NULL;

@@ -68,6 +68,28 @@ static void test_parameters_are_put_in_or_named(void **state)
 }
 
 /* Lengths were looked at when all was put in: a template of 900 KiB came to 2.4 GiB. */
+static void test_a_number_is_a_number_and_nothing_around_it(void **state)
+{
+    (void)state;
+    static const char *const GOOD[] = {"0", "-0", "7", "10", "-2.5e3", "0.5", "1E+9", "1e-9", "1e400", "123456789012345678901234567890"};
+    static const char *const BAD[] = {"", " 2", "2 ", " 2 ", "\n2", "2\n", "2\r\n--conf x=y", "\t2", "01", "-01", "0x10", "NaN", "1.", ".5", "+1", "-",
+                                      "1e", "1e+", "e1", "1.e1", "--1", "1 2", "\"2\"", "\xd9\xa1"};
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < ARRAY_SIZE(GOOD) + ARRAY_SIZE(BAD); i++) {
+        bool good = i < ARRAY_SIZE(GOOD);
+        struct json *object = json_object(arena), *data;
+        struct slice value = slice_from_cstr(good ? GOOD[i] : BAD[i - ARRAY_SIZE(GOOD)]);
+        json_set_text(arena, object, "X", value);
+        struct slice_map map = map_of(arena, json_to_slice(arena, object));
+        struct err *e = job_template_fill(arena, S("{\"a\":\"${X}\",\"parameterConfiguration\":{\"X\":{\"type\":\"NUMBER\"}}}"), &map, &data);
+        if (good != !e)
+            fail_msg("\"%.*s\"", SLICE_ARG(value));
+        assert_true(good || err_has_code(e, "ValidationException"));
+        err_free(e);
+    }
+    arena_free(arena);
+}
+
 static void test_parameters_do_not_make_a_template_huge(void **state)
 {
     (void)state;
@@ -131,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parameters_are_put_in_or_named),
+        cmocka_unit_test(test_a_number_is_a_number_and_nothing_around_it),
         cmocka_unit_test(test_parameters_do_not_make_a_template_huge),
         cmocka_unit_test(test_a_page_token_is_good_for_what_it_was_made_for_only),
     };
