@@ -2,18 +2,25 @@
 #include "spark/emr_internal.h"
 #include <stdlib.h>
 
-/* spark.redaction.regex of Spark: (?i)secret|password|token|access[.]?key. References to keys of a Secret are no secrets. */
-static bool is_secret(struct arena *arena, struct slice name)
+/* spark.redaction.regex of Spark: (?i)secret|password|token|access[.]?key */
+static bool names_secret(struct arena *arena, struct slice text)
 {
     static const struct slice words[] = {S_INIT("secret"), S_INIT("password"), S_INIT("token"), S_INIT("accesskey"), S_INIT("access.key"),
                                          S_INIT("access_key")};
-    if (slice_find(name, S(".secretKeyRef.")) >= 0)
-        return false;
-    struct slice lower = slice_lower(arena, name);
+    struct slice lower = slice_lower(arena, text);
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         if (slice_find(lower, words[i]) >= 0)
             return true;
     return false;
+}
+
+/* Utils.redact of Spark: the name or the value matches, for options of a JVM and addresses of databases have passwords within. References to
+ * keys of a Secret are no secrets. */
+static bool is_secret(struct arena *arena, const struct spark_conf_entry *entry)
+{
+    if (!entry->value.len || slice_find(entry->key, S(".secretKeyRef.")) >= 0)
+        return false;
+    return names_secret(arena, entry->key) || names_secret(arena, entry->value);
 }
 
 static int by_name(const void *a, const void *b)
@@ -49,8 +56,8 @@ static void add_conf(struct arena *arena, struct json *list, const char *name, c
         entries[count++] = p;
     qsort(entries, count, sizeof *entries, by_name);
     for (size_t i = 0; i < count; i++)
-        add_value(arena, properties, entries[i]->key,
-                  entries[i]->value.len && is_secret(arena, entries[i]->key) ? S("*********(redacted)") : entries[i]->value, entries[i]->source);
+        add_value(arena, properties, entries[i]->key, is_secret(arena, entries[i]) ? S("*********(redacted)") : entries[i]->value,
+                  entries[i]->source);
 }
 
 struct json *emr_effective(struct emr *e, const struct spark_conf *conf)

@@ -722,10 +722,11 @@ static void test_every_effective_value_has_its_source(void **state)
     struct spark_emr_plan p;
     assert_null(plan(arena,
                      "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"local:///a.py\", \"sparkSubmitParameters\": "
-                     "\"--conf spark.b=2 --executor-memory 3G --conf spark.my.Password=abc\"}}",
+                     "\"--conf spark.b=2 --executor-memory 3G --conf spark.my.Password=abc --driver-java-options -Djavax.net.ssl.trustStorePassword=abc\"}}",
                      "{\"applicationConfiguration\": ["
                      "{\"classification\": \"spark-defaults\", \"properties\": {\"spark.a\": \"1\", \"spark.b\": \"1\"}},"
-                     "{\"classification\": \"spark-hive-site\", \"properties\": {\"javax.jdo.option.ConnectionPassword\": \"abc\", \"h\": \"1\"}},"
+                     "{\"classification\": \"spark-hive-site\", \"properties\": {\"javax.jdo.option.ConnectionPassword\": \"abc\", \"h\": \"1\","
+                     "\"javax.jdo.option.ConnectionURL\": \"jdbc:mysql://h/db?user=u&PASSWORD=abc\"}},"
                      "{\"classification\": \"spark-log4j2\", \"properties\": {\"rootLogger.level\": \"warn\"}},"
                      "{\"classification\": \"emr-containers-defaults\", \"properties\": {\"job-start-timeout\": \"60\"}}]}",
                      &p));
@@ -738,6 +739,8 @@ static void test_every_effective_value_has_its_source(void **state)
         {"spark-defaults", "spark.driver.memory", "1G", "release-default"},
         {"spark-defaults", "spark.kubernetes.namespace", "team-a", "system"},
         {"spark-defaults", "spark.my.Password", "*********(redacted)", "conf-argument"},
+        {"spark-defaults", "spark.driver.extraJavaOptions", "*********(redacted)", "option"},
+        {"spark-hive-site", "javax.jdo.option.ConnectionURL", "*********(redacted)", "application-configuration"},
         {"spark-defaults", "spark.kubernetes.driver.secretKeyRef.AWS_ACCESS_KEY_ID", "creds:AWS_ACCESS_KEY_ID", "release-default"},
         {"spark-hive-site", "javax.jdo.option.ConnectionPassword", "*********(redacted)", "application-configuration"},
         {"spark-hive-site", "h", "1", "application-configuration"},
