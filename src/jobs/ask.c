@@ -6,6 +6,12 @@
 #define MIB ((int64_t)1 << 20)
 #define AMOUNT_MAX ((int64_t)1 << 60)
 
+/* Of amounts up to AMOUNT_MAX. */
+static int64_t add(int64_t a, int64_t b)
+{
+    return a < AMOUNT_MAX - b ? a + b : AMOUNT_MAX;
+}
+
 /* number suffix -> number * scale * multiplier, rounded up; 0 when it is no amount or too large to be one. */
 static int64_t amount(struct slice text, int64_t scale)
 {
@@ -50,8 +56,8 @@ static struct resources driver_ask(const struct json *pod)
     struct resources ask = {0};
     JSON_FOREACH(c, JSON_AT(pod, "spec", "containers")) {
         const struct json *requests = JSON_AT(c, "resources", "requests");
-        ask.memory_bytes += amount_bytes(json_get_text(requests, "memory"));
-        ask.cpu_millis += amount_millis(json_get_text(requests, "cpu"));
+        ask.memory_bytes = add(ask.memory_bytes, amount_bytes(json_get_text(requests, "memory")));
+        ask.cpu_millis = add(ask.cpu_millis, amount_millis(json_get_text(requests, "cpu")));
     }
     return ask;
 }
@@ -63,7 +69,7 @@ static int64_t mib_of(const struct spark_conf *conf, const char *key, const char
     struct slice text = spark_conf_get_or(conf, key, otherwise);
     struct err *e = text.len ? spark_size_parse(text, SPARK_UNIT_MIB, &mib) : NULL;
     err_free(e);
-    return mib;
+    return mib < AMOUNT_MAX / MIB ? mib : AMOUNT_MAX / MIB;
 }
 
 /* As BasicExecutorFeatureStep asks for it: heap, overhead, Python's own memory, off-heap. */
@@ -82,7 +88,7 @@ static struct resources executor_ask(const struct spark_conf *conf)
         in.factor = 0.1;
     if (spark_conf_get(conf, "spark.executor.memoryOverhead").ptr)
         in.explicit_mib = mib_of(conf, "spark.executor.memoryOverhead", "");
-    int64_t mib = in.heap_mib + spark_overhead_mib(&in) + mib_of(conf, "spark.executor.pyspark.memory", "");
+    int64_t mib = in.heap_mib + spark_overhead_mib(&in) + mib_of(conf, "spark.executor.pyspark.memory", ""); /* each within bounds */
     if (spark_conf_get_bool(conf, "spark.memory.offHeap.enabled", false))
         mib += mib_of(conf, "spark.memory.offHeap.size", "");
     struct slice cores = spark_conf_get(conf, "spark.kubernetes.executor.request.cores");

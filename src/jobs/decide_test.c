@@ -279,6 +279,32 @@ static void test_a_run_asks_for_its_driver_and_one_executor(void **state)
     assert_int_equal(ask_of_plan(&plan, &roomy).memory_bytes, 1408LL << 20);
 }
 
+static void test_an_ask_beyond_all_numbers_is_one_that_can_never_be_placed(void **state)
+{
+    const struct resources roomy = {.memory_bytes = 64LL << 30, .cpu_millis = 16000};
+    const char *one = "{\"resources\":{\"requests\":{\"memory\":\"9999999999T\",\"cpu\":\"9999999999T\"}}}";
+    struct strbuf text = STRBUF_ARENA(arena);
+    strbuf_append_cstr(&text, "{\"spec\":{\"containers\":[{\"resources\":{\"requests\":{\"memory\":\"1Gi\"}}}");
+    for (int i = 0; i < 20; i++)
+        strbuf_append_fmt(&text, ",%s", one);
+    strbuf_append_cstr(&text, "]}}");
+    struct spark_emr_plan plan = {0};
+    spark_conf_init(&plan.conf, arena);
+    assert_null(json_parse(arena, strbuf_slice(&text), JSON_DUPLICATES_REFUSE, &plan.pod));
+    struct resources ask = ask_of_plan(&plan, &roomy);
+    assert_int_equal(ask.memory_bytes, 0);
+    assert_int_equal(ask.cpu_millis, 0);
+    assert_null(json_parse(arena, S("{\"spec\":{\"containers\":[{\"resources\":{\"requests\":{\"memory\":\"1Gi\"}}}]}}"), JSON_DUPLICATES_REFUSE, &plan.pod));
+    static const char *const SIZES[] = {"spark.executor.memory", "spark.executor.pyspark.memory", "spark.memory.offHeap.size"};
+    for (size_t i = 0; i < ARRAY_SIZE(SIZES); i++)
+        spark_conf_set(&plan.conf, slice_from_cstr(SIZES[i]), S("9223372036854775807"), SPARK_CONF_ARGUMENT);
+    spark_conf_set(&plan.conf, S("spark.memory.offHeap.enabled"), S("true"), SPARK_CONF_ARGUMENT);
+    spark_conf_set(&plan.conf, S("spark.executor.memoryOverheadFactor"), S("-1e300"), SPARK_CONF_ARGUMENT);
+    assert_int_equal(ask_of_plan(&plan, &roomy).memory_bytes, 1LL << 30); /* the driver alone */
+    spark_conf_set(&plan.conf, S("spark.executor.memoryOverhead"), S("9223372036854775807"), SPARK_CONF_ARGUMENT);
+    assert_int_equal(ask_of_plan(&plan, &roomy).memory_bytes, 1LL << 30);
+}
+
 static void test_amounts_and_rooms(void **state)
 {
     assert_int_equal(amount_bytes(S("1408Mi")), 1408LL << 20);
@@ -353,6 +379,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_how_a_driver_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_back_off_doubles_up_to_six_minutes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_run_asks_for_its_driver_and_one_executor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_ask_beyond_all_numbers_is_one_that_can_never_be_placed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_amounts_and_rooms, setup, teardown),
         cmocka_unit_test_setup_teardown(test_details_are_cut_at_a_character, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_key_is_never_in_two_workers, setup, teardown),

@@ -141,7 +141,7 @@ int64_t spark_overhead_mib(const struct spark_overhead_input *input)
     if (input->explicit_mib >= 0)
         return input->explicit_mib;
     double product = input->factor * (double)input->heap_mib;
-    /* Scala's toInt: truncated, at most Integer.MAX_VALUE. */
-    int64_t overhead = product >= 2147483647.0 ? 2147483647 : (int64_t)product;
+    /* Scala's toInt: truncated, within the bounds of an Int. */
+    int64_t overhead = product >= 2147483647.0 ? INT32_MAX : product <= -2147483648.0 ? INT32_MIN : (int64_t)product;
     return overhead > input->minimum_mib ? overhead : input->minimum_mib;
 }

@@ -55,10 +55,12 @@ static struct err *find_room(struct db_tx *tx, const struct queue_wish *wish, st
 {
     struct db_stmt *stmt;
     bool row;
-    TRY(db_prepare(tx, "SELECT ifnull(sum(ask_memory_bytes), 0), ifnull(sum(ask_cpu_millis), 0) FROM job_run WHERE " UNDER_WAY, &stmt));
+    TRY(db_prepare(tx, "SELECT ifnull(sum(max(ask_memory_bytes, 0)), 0), ifnull(sum(max(ask_cpu_millis, 0)), 0) FROM job_run WHERE " UNDER_WAY,
+                   &stmt));
     TRY(db_step(stmt, &row));
     look->used = (struct resources){.memory_bytes = db_col_i64(stmt, 0), .cpu_millis = db_col_i64(stmt, 1)};
-    if (look->used.memory_bytes + wish->ask.memory_bytes > wish->room.memory_bytes || look->used.cpu_millis + wish->ask.cpu_millis > wish->room.cpu_millis) {
+    if (wish->ask.memory_bytes > wish->room.memory_bytes - look->used.memory_bytes ||
+        wish->ask.cpu_millis > wish->room.cpu_millis - look->used.cpu_millis) {
         look->verdict = QUEUE_NO_ROOM;
         return NULL;
     }

@@ -617,6 +617,17 @@ static void test_room_is_shared_and_goes_to_the_oldest_first(void **state)
     assert_int_equal(leave("r3", 10, 100).verdict, QUEUE_FREE);
 }
 
+static void test_an_ask_beyond_all_numbers_takes_no_room(void **state)
+{
+    must_add_bounded_cluster("a", "a", 0, 0);
+    must_add_run("r1", "a");
+    must_add_run("r2", "a");
+    assert_int_equal(leave("r1", -1000, 100).verdict, QUEUE_FREE);
+    struct queue_look look = leave("r2", INT64_MAX, 100);
+    assert_int_equal(look.verdict, QUEUE_NO_ROOM);
+    assert_int_equal(look.used.memory_bytes, 0);
+}
+
 static void test_a_queue_has_a_depth(void **state)
 {
     must_add_bounded_cluster("vc", "ns", 1, 2);
@@ -721,6 +732,7 @@ int main(void)
         TEST(test_a_run_has_one_key_until_it_is_removed),
         TEST(test_runs_leave_a_queue_in_order_as_far_as_places_go),
         TEST(test_room_is_shared_and_goes_to_the_oldest_first),
+        TEST(test_an_ask_beyond_all_numbers_takes_no_room),
         TEST(test_a_queue_has_a_depth),
         TEST(test_ids_are_the_order_of_commits_whatever_the_clock_says),
         TEST(test_an_attempt_begins_once),

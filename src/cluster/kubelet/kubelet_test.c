@@ -277,6 +277,9 @@ static void test_a_pod_fits_or_the_reason_is_named(void **state)
         {"{\"containers\":[{\"resources\":{\"requests\":{\"memory\":\"2Gi\"}}}]}", "{}", 0, FIT_OK},
         {"{\"containers\":[{\"resources\":{\"requests\":{\"memory\":\"2Gi\"}}},{\"resources\":{\"limits\":{\"memory\":\"3Gi\"}}}]}", "{}", 0, FIT_INSUFFICIENT_MEMORY},
         {"{\"initContainers\":[{\"resources\":{\"requests\":{\"cpu\":\"9\"}}}],\"containers\":[{}]}", "{}", 0, FIT_INSUFFICIENT_CPU},
+        {"{\"containers\":[{\"resources\":{\"requests\":{\"memory\":\"9E\",\"cpu\":\"9E\"}}},{\"resources\":{\"requests\":{\"memory\":\"9E\",\"cpu\":\"9E\"}}}],"
+         "\"overhead\":{\"memory\":\"9E\",\"cpu\":\"9E\"}}", "{}", 0, FIT_INSUFFICIENT_BOTH},
+        {"{\"containers\":[{\"resources\":{\"requests\":{\"memory\":\"5Gi\"}}},{\"resources\":{\"requests\":{\"memory\":\"-4Gi\"}}}]}", "{}", 0, FIT_INSUFFICIENT_MEMORY},
         {"{}", "{}", 110, FIT_TOO_MANY_PODS},
         {"{}", "{\"spec\":{\"unschedulable\":true}}", 0, FIT_UNSCHEDULABLE},
         {"{\"tolerations\":[{\"operator\":\"Exists\"}]}", "{\"spec\":{\"unschedulable\":true}}", 0, FIT_OK},
@@ -335,6 +338,14 @@ static void test_a_machine_gives_room_once(void **state)
     machine_reserve_anyway(machine, S("d"), (struct machine_amount){0, 10 * GIB});
     assert_true(machine_free_now(machine).memory_bytes < 0);
     assert_true(machine_reserve(machine, S("e"), (struct machine_amount){0, 0})); /* asks for nothing: fits */
+    machine_reserve_anyway(machine, S("f"), (struct machine_amount){INT64_MAX, INT64_MAX});
+    machine_reserve_anyway(machine, S("g"), (struct machine_amount){INT64_MAX, INT64_MAX});
+    assert_true(machine_free_now(machine).memory_bytes < 0);
+    machine_release(machine, S("f"));
+    machine_release(machine, S("g"));
+    machine_release(machine, S("d"));
+    assert_int_equal(machine_free_now(machine).memory_bytes, 0);
+    assert_int_equal(machine_free_now(machine).cpu_millis, 2000);
     machine_unwait(machine, waiter);
     machine_free(machine);
 }

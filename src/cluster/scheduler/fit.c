@@ -6,6 +6,23 @@
 
 #include <stdlib.h>
 
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Of amounts that are not negative; as much as there can be when it is more. */
+static int64_t add64(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+static struct machine_amount amount_of(const struct json *cpu, const struct json *memory)
+{
+    return (struct machine_amount){max64(quantity_json_to_milli(cpu, 0), 0), max64(quantity_json_to_i64(memory, 0), 0)};
+}
+
 static struct machine_amount container_request(const struct json *container)
 {
     const struct json *resources = JSON_AT(container, "resources");
@@ -15,12 +32,7 @@ static struct machine_amount container_request(const struct json *container)
         cpu = JSON_AT(resources, "limits", "cpu");
     if (!memory)
         memory = JSON_AT(resources, "limits", "memory");
-    return (struct machine_amount){quantity_json_to_milli(cpu, 0), quantity_json_to_i64(memory, 0)};
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
+    return amount_of(cpu, memory);
 }
 
 struct machine_amount pod_request(const struct json *pod)
@@ -29,8 +41,8 @@ struct machine_amount pod_request(const struct json *pod)
     JSON_FOREACH(container, JSON_AT(pod, "spec", "containers"))
     {
         struct machine_amount one = container_request(container);
-        sum.cpu_millis += one.cpu_millis;
-        sum.memory_bytes += one.memory_bytes;
+        sum.cpu_millis = add64(sum.cpu_millis, one.cpu_millis);
+        sum.memory_bytes = add64(sum.memory_bytes, one.memory_bytes);
     }
     JSON_FOREACH(container, JSON_AT(pod, "spec", "initContainers"))
     {
@@ -38,9 +50,9 @@ struct machine_amount pod_request(const struct json *pod)
         init.cpu_millis = max64(init.cpu_millis, one.cpu_millis);
         init.memory_bytes = max64(init.memory_bytes, one.memory_bytes);
     }
-    return (struct machine_amount){
-        max64(sum.cpu_millis, init.cpu_millis) + quantity_json_to_milli(JSON_AT(pod, "spec", "overhead", "cpu"), 0),
-        max64(sum.memory_bytes, init.memory_bytes) + quantity_json_to_i64(JSON_AT(pod, "spec", "overhead", "memory"), 0)};
+    struct machine_amount overhead = amount_of(JSON_AT(pod, "spec", "overhead", "cpu"), JSON_AT(pod, "spec", "overhead", "memory"));
+    return (struct machine_amount){add64(max64(sum.cpu_millis, init.cpu_millis), overhead.cpu_millis),
+                                   add64(max64(sum.memory_bytes, init.memory_bytes), overhead.memory_bytes)};
 }
 
 /* ---- selectors ---- */

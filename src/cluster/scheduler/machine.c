@@ -118,6 +118,12 @@ static struct reservation **find(struct machine *machine, struct slice uid)
     return at;
 }
 
+static int64_t within(int64_t amount, int64_t most)
+{
+    return amount < 0 ? 0 : amount > most ? most : amount;
+}
+
+/* More than the machine has counts as all of it, so that the sum stays a number whatever is bound to a node without being asked for. */
 static bool reserve(struct machine *machine, struct slice pod_uid, struct machine_amount amount, bool anyway)
 {
     mutex_lock(&machine->lock);
@@ -131,10 +137,11 @@ static bool reserve(struct machine *machine, struct slice pod_uid, struct machin
         r->uid = xcalloc(1, pod_uid.len + 1);
         if (pod_uid.len)
             memcpy(r->uid, pod_uid.ptr, pod_uid.len);
-        r->amount = amount;
+        r->amount = (struct machine_amount){within(amount.cpu_millis, machine->capacity.cpu_millis),
+                                            within(amount.memory_bytes, machine->capacity.memory_bytes)};
         *at = r;
-        machine->used.cpu_millis += amount.cpu_millis;
-        machine->used.memory_bytes += amount.memory_bytes;
+        machine->used.cpu_millis += r->amount.cpu_millis;
+        machine->used.memory_bytes += r->amount.memory_bytes;
     }
     mutex_unlock(&machine->lock);
     return there || fits;
