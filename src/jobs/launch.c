@@ -1,6 +1,6 @@
 /* The order of writes: service accounts, Secret, Service, ConfigMap, and last the driver pod, so that nothing a starting pod needs is
- * missing (spark-submit writes the pod first and races with the kubelet: spark-on-kubernetes.md section 1). Then owner references, by which the cluster's garbage collector
- * removes the rest when the pod goes; until then launch_remove deletes by name. */
+ * missing (spark-submit writes the pod first and races with the kubelet: spark-on-kubernetes.md section 1). Then owner references, by which the
+ * cluster's garbage collector removes the rest when the pod goes; until then launch_remove deletes by name. */
 #include "jobs/launch.h"
 #include "base/arena.h"
 #include "base/encode.h"
@@ -163,15 +163,27 @@ static struct err *ensure_accounts(const struct launch_context *context, struct 
 }
 
 static struct err *ensure_secret(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct names *names,
-                                 const struct logship_run *logs)
+                                 const struct logship_run *logs, struct json **ret_secret)
 {
-    struct json *secret = object_named(arena, "Secret", names->secret, run), *ignored;
+    struct json *secret = object_named(arena, "Secret", names->secret, run);
     json_set_text(arena, JSON_AT(secret, "metadata", "labels"), "emr-containers.amazonaws.com/job.id", run->id);
     struct json *data = json_ensure_object(arena, secret, "data");
     json_set_text(arena, data, "AWS_ACCESS_KEY_ID", base64_encode(arena, logs->access_key_id));
     json_set_text(arena, data, "AWS_SECRET_ACCESS_KEY", base64_encode(arena, logs->secret_access_key));
     json_set_text(arena, data, "AWS_SESSION_TOKEN", base64_encode(arena, logs->session_token));
-    return ensure_object(context, arena, run, "secrets", secret, &ignored);
+    return ensure_object(context, arena, run, "secrets", secret, ret_secret);
+}
+
+/* The plan's other objects have names that only the plan knows. Until the pod owns them the Secret does: launch_remove deletes that by name. */
+static void hold(struct arena *arena, struct json *other, const struct json *secret)
+{
+    struct json *owner = json_object(arena), *owners = json_array(arena);
+    json_set_cstr(arena, owner, "apiVersion", "v1");
+    json_set_cstr(arena, owner, "kind", "Secret");
+    json_set_text(arena, owner, "name", json_text(JSON_AT(secret, "metadata", "name")));
+    json_set_text(arena, owner, "uid", json_text(JSON_AT(secret, "metadata", "uid")));
+    json_append(owners, owner);
+    JSON_SET(arena, json_ensure_object(arena, other, "metadata"), "ownerReferences", owners);
 }
 
 static struct err *plan_run(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct names *names,
@@ -249,14 +261,15 @@ static const char *resource_of(const struct json *object)
 static struct err *write_objects(const struct launch_context *context, struct arena *arena, const struct job_run *run, const struct names *names,
                                  const struct logship_run *logs, const struct spark_emr_plan *plan, struct json **ret_pod)
 {
-    struct json *ignored, *pod;
+    struct json *ignored, *secret, *pod;
     TRY(ensure_accounts(context, arena, run, names));
-    TRY(ensure_secret(context, arena, run, names, logs));
+    TRY(ensure_secret(context, arena, run, names, logs, &secret));
     TRY(ensure_object(context, arena, run, "services", plan->service, &ignored));
     TRY(ensure_object(context, arena, run, "configmaps", plan->conf_map, &ignored));
     if (plan->network_policy)
         TRY(ensure_object(context, arena, run, "networkpolicies", plan->network_policy, &ignored));
     JSON_FOREACH(other, plan->others) {
+        hold(arena, other, secret);
         TRY(ensure_object(context, arena, run, resource_of(other), other, &ignored));
     }
     TRY(ensure_driver(context, arena, run, plan->pod, &pod));

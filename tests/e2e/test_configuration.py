@@ -4,7 +4,7 @@ import base64, gzip, json, xml.etree.ElementTree as ET
 import pytest
 from botocore.exceptions import ClientError
 
-from ember import running
+from ember import running, wait_for
 from jobs import BUCKET, NAMESPACE, JobEmber
 from signing import plain, signed
 
@@ -139,6 +139,21 @@ def test_pod_templates_come_from_s3(ember):
     ember.wait_state(run, "COMPLETED")
     text = ember.s3_log(run)
     assert "OF_TEMPLATE=yes\n" in text and text.endswith(TEMPLATE % "executor"), text
+
+
+def test_nothing_is_left_of_a_driver_that_the_cluster_refuses(ember):
+    namespace = ember.namespace("refused")
+    cluster = ember.emr.create_virtual_cluster(name="refused", containerProvider={"id": "local", "type": "EKS", "info": {"eksInfo": {"namespace": namespace}}})["id"]
+    claim = "spark.kubernetes.driver.volumes.persistentVolumeClaim.data."
+    run = ember.emr.start_job_run(**{**ember.request(overrides=classify(("core-site", {"a": "b"}), ("spark-defaults", {
+        "spark.kubernetes.executor.podTemplateFile": put(ember, "templates/other.yaml", TEMPLATE % "executor"),
+        claim + "mount.path": "/data", claim + "options.claimName": "OnDemand", claim + "options.storageClass": "any", claim + "options.sizeLimit": "1Gi",
+        "spark.kubernetes.driver.volumes.emptyDir.Not_a_name.mount.path": "/cache"}))), "virtualClusterId": cluster})["id"]
+    look = lambda: ember.emr.describe_job_run(virtualClusterId=cluster, id=run)["jobRun"]
+    wait_for(lambda: look()["state"] == "FAILED", "the run to be refused")
+    assert "Not_a_name" in look()["stateDetails"]
+    kinds = "pods,services,configmaps,secrets,persistentvolumeclaims,networkpolicies"
+    wait_for(lambda: ember.kubectl("get", kinds, "-n", namespace, "-o", "name").split() == ["configmap/kube-root-ca.crt"], "all of it to be removed")
 
 
 SIDE_CAR = """
