@@ -393,6 +393,41 @@ static void test_the_log_is_written_back_while_writers_go_on(void **state)
     assert_null(tree_remove(dir));
 }
 
+/* More than the connection's cache holds, and changed again after it was written out. *arg: whether it is to fail in the end. */
+static struct err *insert_more_than_fits(struct db_tx *tx, void *arg)
+{
+    for (int64_t i = 0; i < 15; i++)
+        TRY(insert_big(tx, &i));
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx, "UPDATE t SET v = 'y' || substr(v, 2) WHERE k % 7 = 0", &stmt));
+    TRY(db_run(stmt));
+    return *(bool *)arg ? err_new(ERR_INVALID, "not this time") : NULL;
+}
+
+static void test_a_transaction_larger_than_the_cache_is_kept_or_undone_whole(void **state)
+{
+    char dir[] = "/tmp/ember-db-test.XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct slice path = slice_fmt(arena, "%s/x.db", dir);
+    static const char *const SCHEMA[] = {"CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT"};
+    struct db *db;
+    assert_null(db_open(path.ptr, SCHEMA, 1, &db));
+    bool fails = true;
+    struct err *e = db_write(db, insert_more_than_fits, &fails);
+    assert_int_equal(e->kind, ERR_INVALID);
+    err_free(e);
+    struct counter c = {0};
+    assert_null(db_read(db, count_all, &c));
+    assert_int_equal(c.total, 0);
+    fails = false;
+    assert_null(db_write(db, insert_more_than_fits, &fails));
+    assert_null(db_read(db, count_all, &c));
+    assert_int_equal(c.total, 15 * BIG_ROWS);
+    db_close(db);
+    assert_null(db_quick_check(path.ptr));
+    assert_null(tree_remove(dir));
+}
+
 static void test_an_atomic_file_write_replaces_and_leaves_nothing_beside(void **state)
 {
     char dir[] = "/tmp/ember-fd-test.XXXXXX";
@@ -447,6 +482,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_writers_are_grouped_and_a_failed_one_takes_nobody_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_writes_alone_runs_its_closure_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_log_is_written_back_while_writers_go_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_transaction_larger_than_the_cache_is_kept_or_undone_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_atomic_file_write_replaces_and_leaves_nothing_beside, setup, teardown),
         cmocka_unit_test(test_a_program_that_does_not_detach_in_time_is_killed),
     };

@@ -2,9 +2,12 @@
 #include "base/db_internal.h"
 #include "base/strbuf.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define SQLITE_OLDEST 3051003 /* before it, the WAL-reset race can lose committed writes */
 #define READERS_KEPT 32
@@ -71,7 +74,8 @@ void db_connection_free(struct db_tx *tx)
 struct err *db_connection_open(const char *path, int flags, struct db_tx **ret_tx)
 {
     struct db_tx *tx = xcalloc(1, sizeof(*tx));
-    int result = sqlite3_open_v2(path, &tx->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int result = sqlite3_open_v2(path, &tx->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                                 flags & SQLITE_OPEN_READONLY ? NULL : db_writer_vfs());
     struct err *e = result == SQLITE_OK ? NULL : sqlite_err(tx->handle, result, path);
     if (!e) {
         sqlite3_busy_timeout(tx->handle, 10000);
@@ -123,10 +127,29 @@ void db_reset_statements(struct db_tx *tx)
         sqlite3_reset(s->handle);
 }
 
+/* Whatever the umask and the mode of the directory are: a database has keys. SQLite gives its log and its index the mode of the database.
+ * By name, for closing a descriptor of a database would give up all locks that this process has on it; what does not exist yet has none. */
+static struct err *make_private(struct arena *arena, const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0)
+        close(fd);
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        struct slice name = slice_fmt(arena, "%s%s", path, suffixes[i]);
+        struct stat st;
+        if (stat(name.ptr, &st) == 0 && st.st_mode & 077 && st.st_uid == geteuid() && chmod(name.ptr, 0600) < 0)
+            return err_errno(errno, "making %s private", name.ptr);
+    }
+    return NULL;
+}
+
 struct err *db_open(const char *path, const char *const *migrations, size_t migration_count, struct db **ret_db)
 {
     if (sqlite3_libversion_number() < SQLITE_OLDEST)
         return err_new(ERR_INVALID, "SQLite %s is too old: run make setup again", sqlite3_libversion());
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    TRY(make_private(arena, path));
     struct db_tx *tx = NULL;
     TRY(db_connection_open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &tx));
     struct err *e = migrate(tx, path, migrations, migration_count);
