@@ -135,7 +135,8 @@ struct err *dir_make(const char *path, mode_t mode)
             continue;
         char kept = partial[i];
         partial[i] = 0;
-        if (mkdir(partial, mode) < 0 && errno != EEXIST)
+        bool made = mkdir(partial, mode) == 0;
+        if ((!made && errno != EEXIST) || (made && mode & 077 && chmod(partial, mode) < 0))
             return err_errno(errno, "making the directory %s", partial);
         partial[i] = kept;
     }

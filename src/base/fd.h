@@ -12,6 +12,6 @@ struct err *file_read(struct arena *arena, const char *path, size_t max_bytes, s
 /* Written beside, synced, renamed, directory synced: after a crash either the old or the new content. */
 struct err *file_write_atomic(const char *path, struct slice data, mode_t mode) NODISCARD;
 struct err *file_sync_parent(const char *path) NODISCARD;
-struct err *dir_make(const char *path, mode_t mode) NODISCARD; /* with parents; existing is fine */
+struct err *dir_make(const char *path, mode_t mode) NODISCARD; /* with parents, whatever the umask; existing is fine */
 struct err *tree_remove(const char *path) NODISCARD;           /* never follows links; absent is fine */
 bool path_exists(const char *path);

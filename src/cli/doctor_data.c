@@ -103,9 +103,11 @@ static void check_modes(struct doctor *doctor, const struct stat *dir)
 
 static void check_database(struct doctor *doctor, const char *path)
 {
-    struct stat st;
+    struct stat st, dir;
     if (stat(path, &st) != 0)
         return;
+    if (st.st_mode & 077 && stat(doctor->command->data_dir, &dir) == 0 && dir.st_mode & 077)
+        doctor_tell(doctor, VERDICT_FAIL, "database", "others may read %s, which holds keys: start emberd anew, or chmod 600 %s", path, path);
     if (st.st_uid != geteuid()) { /* files made beside it would be ours */
         doctor_tell(doctor, VERDICT_WARN, "database", "%s is another user's: not looked into", path);
         return;

@@ -417,7 +417,7 @@ static struct err *open_all(struct clusters *clusters)
     clusters->data_dir = slice_dup_cstr(clusters->arena, real);
     struct slice path = slice_fmt(clusters->arena, "%.*s/clusters", SLICE_ARG(clusters->options.data_dir));
     TRY(dir_make(path.ptr, 0700));
-    TRY(dir_make(pods_dir(clusters, clusters->arena).ptr, 0711));
+    TRY(dir_make(pods_dir(clusters, clusters->arena).ptr, 0700));
     DIR *dir = opendir(path.ptr);
     if (!dir)
         return err_errno(errno, "while opening %s", path.ptr);

@@ -3,7 +3,9 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/strbuf.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -30,6 +32,70 @@ static struct err *advise(struct err *e)
     return told;
 }
 
+/* ---- who may look into it ---- */
+
+#define OPEN_TO_OTHERS 077
+
+/* What emberd keeps there, and what operators put there for it; some names have more behind them (SQLite's logs, logs that were rotated, files
+ * that were not finished). */
+static bool is_ours(struct slice name)
+{
+    static const struct slice names[] = {S_INIT("objects"), S_INIT("logs"), S_INIT("clusters"), S_INIT("pods"), S_INIT("endpoint"), S_INIT("internal-port"),
+                                         S_INIT("lost+found"), S_INIT(".doctor"), S_INIT("."), S_INIT("..")};
+    static const struct slice prefixes[] = {S_INIT("ember.db"), S_INIT("ember.conf"), S_INIT("emberd."), S_INIT("root-credentials"), S_INIT("access.log"),
+                                            S_INIT("endpoint.tmp."), S_INIT("internal-port.tmp.")};
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+        if (slice_starts_with(name, prefixes[i]))
+            return true;
+    return slice_is_one_of(name, names, ARRAY_SIZE(names));
+}
+
+static bool has_others(DIR *dir)
+{
+    const struct dirent *entry;
+    while ((entry = readdir(dir)))
+        if (!is_ours(slice_from_cstr(entry->d_name)))
+            return true;
+    return false;
+}
+
+/* Folders, and the files that hold keys. Databases see to themselves (base/db). */
+static struct err *close_within(int dir_fd, const char *dir)
+{
+    static const struct {
+        const char *name;
+        mode_t kind, mode;
+    } parts[] = {{"objects", S_IFDIR, 0700}, {"logs", S_IFDIR, 0700}, {"clusters", S_IFDIR, 0700}, {"pods", S_IFDIR, 0700}, {"root-credentials", S_IFREG, 0600}};
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        struct stat st;
+        if (fstatat(dir_fd, parts[i].name, &st, AT_SYMLINK_NOFOLLOW) != 0 || (st.st_mode & S_IFMT) != parts[i].kind || st.st_uid != geteuid())
+            continue;
+        if (st.st_mode & OPEN_TO_OTHERS && fchmodat(dir_fd, parts[i].name, parts[i].mode, 0) < 0)
+            return err_errno(errno, "making %s/%s private", dir, parts[i].name);
+    }
+    return NULL;
+}
+
+static struct err *make_private(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct stat st;
+    if (!dir)
+        return err_errno(errno, "opening %s", path);
+    struct err *e = fstat(dirfd(dir), &st) < 0 ? err_errno(errno, "looking at %s", path) : NULL;
+    if (!e && st.st_mode & OPEN_TO_OTHERS) {
+        bool left = st.st_uid != geteuid() || has_others(dir);
+        if (!left && fchmod(dirfd(dir), 0700) < 0)
+            e = err_errno(errno, "making %s private", path);
+        if (left)
+            log_event(DATA_DIR_OPEN, LOG_CSTR("dataDir", path));
+    }
+    if (!e)
+        e = close_within(dirfd(dir), path);
+    closedir(dir);
+    return e;
+}
+
 struct err *data_dir_claim(struct arena *arena, const char *dir, int *ret_lock_fd)
 {
     TRY(advise(dir_make(dir, 0700)));
@@ -48,6 +114,11 @@ struct err *data_dir_claim(struct arena *arena, const char *dir, int *ret_lock_f
         pid = slice_trim(pid);
         return err_new(ERR_CONFLICT, "another emberd%s%.*s works on %s: stop it, or choose another --data-dir", pid.len ? " with pid " : "",
                        SLICE_ARG(pid), dir);
+    }
+    struct err *e = make_private(dir);
+    if (e) {
+        close(fd);
+        return e;
     }
     *ret_lock_fd = fd;
     return NULL;

@@ -180,7 +180,7 @@ int main(int argc, char **argv)
     if (config_check_files(arena, &config, &problems))
         return fail(err_new(ERR_INVALID, "%.*s", SLICE_ARG(problems[0])));
     log_set_level(config.log_level);
-    umask(022);
+    umask(077); /* ember-run has its own: pods read what it makes */
     sigset_t set = block_signals();
     raise_file_limit();
     struct reload *reload = reload_new(argc, argv, &config);

@@ -1,10 +1,11 @@
 """emberd itself: its door, its data directory, its words when it cannot start, and what a restart keeps."""
-import datetime, os, socket, stat, subprocess
+import datetime, os, socket, stat, subprocess, tempfile
 
 import pytest
 from botocore.exceptions import ClientError
 
-from ember import EMBERD, Ember, wait_for
+from ember import EMBERD, Ember, running, wait_for
+from jobs import JobEmber
 from signing import plain, signed
 
 
@@ -38,6 +39,56 @@ def test_the_files_of_the_data_directory_are_private(ember):
     assert stat.S_IMODE(os.stat(ember.data_dir).st_mode) == 0o700
     assert stat.S_IMODE(os.stat(ember.data_dir / "root-credentials").st_mode) == 0o600
     assert stat.S_IMODE(os.stat(ember.data_dir / "clusters/local/kubeconfig").st_mode) == 0o600
+
+
+def readable_by_others(folder):
+    """What a user of no rights can open below folder."""
+    program = "import os, sys\nfor at, _, names in os.walk(sys.argv[1]):\n for n in names:\n  p = os.path.join(at, n)\n  os.access(p, os.R_OK) and print(p)"
+    done = subprocess.run(["/usr/bin/python3", "-c", program, folder], user=65534, group=65534, extra_groups=[], stdout=subprocess.PIPE, text=True,
+                          timeout=60, check=True)
+    return done.stdout.split()
+
+
+def modes(folder):
+    return {str(p.relative_to(folder)): stat.S_IMODE(p.lstat().st_mode) for p in [folder, *folder.rglob("*")] if not p.is_symlink()}
+
+
+def test_a_data_directory_that_is_open_to_others_is_closed(tmp_path):
+    daemon = Ember(tmp_path)
+    daemon.data_dir.mkdir()
+    daemon.data_dir.chmod(0o755)
+    (daemon.data_dir / "ember.conf").write_text("")
+    with running(daemon):
+        found = modes(daemon.data_dir)
+        assert not any(mode & 0o77 for name, mode in found.items() if "/" not in name and name != "ember.conf"), found
+        assert not any(mode & 0o77 for name, mode in found.items() if ".db" in name) and sum(".db" in name for name in found) >= 4, found
+    for path in (daemon.data_dir, *daemon.data_dir.rglob("*")): # as an older emberd left it, or a copy from a backup
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    with running(daemon):
+        found = modes(daemon.data_dir)
+        assert not any(found[name] & 0o77 for name in (".", "objects", "logs", "clusters", "pods", "root-credentials")), found
+        assert not any(mode & 0o77 for name, mode in found.items() if ".db" in name), found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_where_others_pass_through_the_data_directory_they_read_nothing_of_it():
+    with tempfile.TemporaryDirectory(prefix="ember-e2e-") as folder:
+        daemon = JobEmber(folder)
+        theirs = daemon.data_dir / "theirs"
+        daemon.data_dir.mkdir()
+        daemon.data_dir.chmod(0o755)
+        theirs.write_text("of somebody else")
+        theirs.chmod(0o644)
+        with running(daemon):
+            assert stat.S_IMODE(daemon.data_dir.stat().st_mode) == 0o755
+            assert '"DATA_DIR_OPEN"' in daemon.log_path.read_text()
+            daemon.prepare()
+            run = daemon.submit("out=1", "sleep=60")
+            daemon.wait_state(run, "RUNNING")
+            assert readable_by_others(daemon.data_dir) == [str(theirs)]
+            daemon.emr.cancel_job_run(virtualClusterId=daemon.virtual_cluster, id=run)
+            daemon.wait_state(run, "CANCELLED")
+        assert readable_by_others(daemon.data_dir) == [str(theirs)]
 
 
 def fails(*options):

@@ -572,6 +572,18 @@ def test_doctor_looks_at_who_may_see_the_data(doctor, mode, status, words):
     assert found[0] == status and words in found[1]
 
 
+def test_doctor_looks_at_who_may_read_the_keys_in_the_database(doctor):
+    path = doctor.data / "ember.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE t(a)")
+    path.chmod(0o644)
+    assert doctor.one("database")[0] == "ok" # nobody comes to it
+    doctor.data.chmod(0o755)
+    assert doctor.run()["database"][0] == ("fail", "others may read %s, which holds keys: start emberd anew, or chmod 600 %s" % (path, path))
+    path.chmod(0o600)
+    assert doctor.one("database")[0] == "ok"
+
+
 def test_doctor_looks_at_who_may_read_the_root_key(doctor):
     key = doctor.data / "root-credentials"
     key.write_text("[ember]\n")
