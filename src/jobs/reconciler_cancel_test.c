@@ -80,6 +80,24 @@ static void test_what_a_run_would_have_run_with_is_kept_when_a_cancel_is_quicker
     expect_nothing_left("r1", 1);
 }
 
+static void test_a_driver_that_nobody_knows_of_is_stopped_by_a_cancel(void **state)
+{
+    pthread_mutex_lock(&kube->lock);
+    kube->deaf = true;
+    kube->undelivered_creates = 1;
+    pthread_mutex_unlock(&kube->lock);
+    stepped = true;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    wait_pod(DRIVER_OF("r1"), true);
+    cancel("r1"); /* between the launch that had no answer and the next try */
+    wait_state("r1", "CANCELLED");
+    assert_false(pod_there(kube, DRIVER_OF("r1")));
+    wait_reaped("r1");
+    expect_nothing_left("r1", 1);
+}
+
 static int64_t last_grace(void)
 {
     pthread_mutex_lock(&kube->lock);
@@ -199,6 +217,7 @@ int main(void)
         TEST(test_a_starting_and_a_running_run_are_cancelled),
         TEST(test_a_cancel_that_races_with_the_launch_leaves_no_driver),
         TEST(test_what_a_run_would_have_run_with_is_kept_when_a_cancel_is_quicker_than_its_launch),
+        TEST(test_a_driver_that_nobody_knows_of_is_stopped_by_a_cancel),
         TEST(test_a_driver_that_does_not_go_holds_a_cancel_only_for_a_while),
         TEST(test_a_virtual_cluster_ends_with_its_runs),
         TEST(test_a_virtual_cluster_that_may_not_be_emptied_is_arrested_and_may_be_deleted_again),

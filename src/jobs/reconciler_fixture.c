@@ -189,7 +189,7 @@ void wait_a_little(void)
     if (reconciler && ++waits % 4 == 0)
         nudge_open();
     if (reconciler && stepped) {
-        clock_ahead_ms += 20;
+        clock_ahead_ms += 100;
         step_all();
     }
 }

@@ -77,6 +77,12 @@ static void take_facts(struct step *s)
     };
 }
 
+static void observe(struct step *s)
+{
+    observations_get(s->reconciler->observations, s->arena, s->run.id, s->facts.driver_pod, &s->seen);
+    feed_observe(s->feed, s->arena, &s->seen);
+}
+
 static struct json *tombstone_of(struct step *s)
 {
     struct json *pod = json_object(s->arena), *meta = json_ensure_object(s->arena, pod, "metadata"), *labels = json_ensure_object(s->arena, meta, "labels");
@@ -84,6 +90,34 @@ static struct json *tombstone_of(struct step *s)
     json_set_text(s->arena, labels, LABEL_JOB_ID, s->run.id);
     json_set_cstr(s->arena, labels, LABEL_SPARK_ROLE, "driver");
     return pod;
+}
+
+/* Nobody has told of a driver: the answer to its creation may have been lost. */
+static struct err *look_for_unknown(struct step *s, const struct launch_context *context, bool *ret_none)
+{
+    struct json *pod;
+    struct slice ignored;
+    struct err *e = launch_look(context, s->arena, &s->run, &pod);
+    if (e && e->kind != ERR_NOT_FOUND)
+        return e;
+    if (!e)
+        observations_pod(s->reconciler->observations, s->arena, pod, OBSERVED_CREATED, &ignored);
+    *ret_none = e != NULL;
+    err_free(e);
+    return NULL;
+}
+
+/* A run that is cancelled is not over as long as nobody has looked whether its driver was made after all. */
+static struct err *look_before_end(struct step *s)
+{
+    bool over = s->state != JOB_RUN_CANCEL_PENDING || s->run.outcome.ptr || s->seen.driver != DRIVER_ABSENT, none;
+    if (!s->feed || over || !s->seen.synced || s->seen.trouble.ptr)
+        return NULL;
+    struct launch_context context = launch_context_of(s);
+    TRY(look_for_unknown(s, &context, &none));
+    if (!none)
+        observe(s);
+    return NULL;
 }
 
 /* A pod that went between our writing and the watch's next list is never told as gone: the watch has not known it. */
@@ -100,8 +134,7 @@ static struct err *look_for_untold(struct step *s)
         return e;
     observations_pod(r->observations, s->arena, e ? tombstone_of(s) : pod, e ? OBSERVED_GONE : OBSERVED_CREATED, &ignored);
     err_free(e);
-    observations_get(r->observations, s->arena, s->run.id, s->facts.driver_pod, &s->seen);
-    feed_observe(s->feed, s->arena, &s->seen);
+    observe(s);
     return NULL;
 }
 
@@ -117,9 +150,9 @@ static struct err *take_observation(struct step *s)
     if (e && e->kind != ERR_NOT_FOUND)
         return e;
     err_free(e);
-    observations_get(r->observations, s->arena, s->run.id, s->facts.driver_pod, &s->seen);
-    feed_observe(s->feed, s->arena, &s->seen);
+    observe(s);
     TRY(look_for_untold(s));
+    TRY(look_before_end(s));
     if (queued && s->feed && s->seen.synced)
         return look_for_room(s);
     TRY(step_follow_logs(s));
@@ -286,21 +319,6 @@ static struct err *launch(struct step *s)
                              .effective_configuration = launched.effective_configuration,
                          });
     log_event(JOB_RUN_LAUNCHED, LOG_SLICE("jobRunId", s->run.id), LOG_INT("attempt", s->run.attempt), LOG_SLICE("cluster", s->run.cluster));
-    return NULL;
-}
-
-/* Nobody has told of a driver, nor that it has gone: the answer to its creation may have been lost. */
-static struct err *look_for_unknown(struct step *s, const struct launch_context *context, bool *ret_none)
-{
-    struct json *pod;
-    struct slice ignored;
-    struct err *e = launch_look(context, s->arena, &s->run, &pod);
-    if (e && e->kind != ERR_NOT_FOUND)
-        return e;
-    if (!e)
-        observations_pod(s->reconciler->observations, s->arena, pod, OBSERVED_CREATED, &ignored);
-    *ret_none = e != NULL;
-    err_free(e);
     return NULL;
 }
 
