@@ -1,11 +1,11 @@
 """Real Spark in the embedded cluster, driven by the real clients. A run costs some 10 s of CPU, so each one answers several questions."""
-import contextlib, io, json, os, pathlib, re, signal, time, zipfile
+import contextlib, io, json, pathlib, re, zipfile
 
 import pytest
 
-from ember import ROOT, wait_for
+from ember import EMBERD, wait_for
 from jobs import BUCKET, GROUP, NAMESPACE, ROLE
-from spark_jobs import (EXAMPLES, JOB_S, PI, control_log, executor_pods, finish, needs_spark, pod_processes, pods, put, small, spark_daemon,
+from spark_jobs import (EXAMPLES, JOB_S, PI, control_log, executor_pods, finish, needs_spark, pod_processes, put, small, spark_daemon,
                         wait_executor_running)
 
 pytestmark = needs_spark
@@ -18,8 +18,8 @@ def ember(folder):
 
 
 def wait_archives(ember, run):
-    """The JVMs of driver and executor have mapped the class data archives, if there are any."""
-    if not (ROOT / ".deps/archives/3.5.9/stamp").exists():
+    """The JVMs of driver and executor have mapped the class data archives, if there are any for this daemon: it looks from its folder upwards."""
+    if not any((folder / ".deps/archives/3.5.9/stamp").exists() for folder in EMBERD.resolve().parents):
         return
     def mapped(name):
         for pid, words in pod_processes(ember, run):
@@ -28,7 +28,7 @@ def wait_archives(ember, run):
                     return True
         return False
     for name in ("driver", "executor"):
-        wait_for(lambda: mapped(name), "the archive of the %s to be used" % name)
+        wait_for(lambda: mapped(name), "the archive of the %s to be used" % name, 120)
 
 
 def test_pi_as_the_guide_has_it(ember):
