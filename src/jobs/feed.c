@@ -73,7 +73,7 @@ static void watched(void *ctx, enum k8s_watch_event event, const struct json *ob
     switch (event) {
     case K8S_PRESENT:
     case K8S_GONE:
-        observations_pod(r->observations, arena, object, event == K8S_GONE ? OBSERVED_GONE : OBSERVED_PRESENT, &run_id);
+        observations_told(r->observations, arena, slice_from_cstr(feed->cluster), object, event == K8S_GONE ? OBSERVED_GONE : OBSERVED_PRESENT, &run_id);
         if (run_id.ptr)
             reconciler_nudge(r, run_id);
         set_trouble(feed, NULL); /* it answers again */

@@ -2,8 +2,10 @@
 #include "base/arena.h"
 #include "base/mutex.h"
 #include <stdlib.h>
+#include <string.h>
 
 #define BUCKETS 4096
+#define POD_BUCKETS_MIN 8
 
 struct container {
     struct slice name;
@@ -11,11 +13,14 @@ struct container {
 };
 
 struct pod {
-    struct pod *next;
+    struct pod *next, *previous; /* in the order in which they were told */
+    struct pod *chain;           /* of those whose names have one hash */
     struct arena *arena; /* all that is below */
     struct slice name, uid; /* a name may have another pod after it, a uid never */
+    struct observed_place place; /* absent parts: as the run's */
     bool driver, gone;
-    bool untold; /* as we have written it: the watch has not told of it */
+    bool launched; /* the answer to its creation has come: no other of its name is ours, when the watch tells of it afterwards */
+    bool untold;   /* as we have written it: the watch has not told of it */
     struct observation facts; /* of a driver */
     struct slice trouble;     /* of an executor: why it ended before its time */
     struct instant created_at, deleted_by; /* deleted_by: its deletionTimestamp; ms 0: it is not to go */
@@ -26,7 +31,14 @@ struct pod {
 struct run {
     struct run *next;
     char *id;
-    struct pod *pods;
+    bool placed; /* its place is known; until then nobody sees what watches tell */
+    char *cluster, *namespace_;
+    struct pod *pods, *last;
+    struct pod **buckets; /* by name */
+    size_t bucket_count, pod_count;
+    struct instant driver_created_at; /* of the latest driver */
+    char *trouble;                    /* of an executor that is forgotten: the first under that driver; or NULL */
+    struct instant trouble_at;        /* when that executor was created */
 };
 
 struct observations {
@@ -54,6 +66,10 @@ static void run_free(struct run *run)
         pod_free(p);
         p = next;
     }
+    free(run->buckets);
+    free(run->trouble);
+    free(run->cluster);
+    free(run->namespace_);
     free(run->id);
     free(run);
 }
@@ -79,6 +95,108 @@ static struct run **find(struct observations *obs, struct slice id)
     while (*link && !slice_eq(slice_from_cstr((*link)->id), id))
         link = &(*link)->next;
     return link;
+}
+
+static char *heap_cstr(struct slice s)
+{
+    char *copy = xcalloc(1, s.len + 1);
+    memcpy(copy, s.len ? s.ptr : "", s.len);
+    return copy;
+}
+
+static struct run *ensure(struct observations *obs, struct slice id)
+{
+    struct run **link = find(obs, id);
+    if (!*link) {
+        struct run *run = xcalloc(1, sizeof(*run));
+        run->id = heap_cstr(id);
+        run->bucket_count = POD_BUCKETS_MIN;
+        run->buckets = xcalloc(run->bucket_count, sizeof(*run->buckets));
+        *link = run;
+    }
+    return *link;
+}
+
+/* ---- a run's pods ---- */
+
+static bool is_same_part(struct slice a, struct slice b)
+{
+    return !a.len || !b.len || slice_eq(a, b);
+}
+
+static bool is_same_place(const struct observed_place *a, const struct observed_place *b)
+{
+    return is_same_part(a->cluster, b->cluster) && is_same_part(a->namespace_, b->namespace_);
+}
+
+static bool is_of_run(const struct run *run, const struct observed_place *place)
+{
+    const struct observed_place own = {slice_from_cstr(run->cluster), slice_from_cstr(run->namespace_)};
+    return is_same_place(place, &own);
+}
+
+/* What watches tell of a run whose place is not known may be of anybody's pods. */
+static bool is_seen(const struct run *run, const struct pod *p)
+{
+    return run->placed || !p->place.cluster.len;
+}
+
+static struct pod **pod_find(struct run *run, struct slice name, const struct observed_place *place)
+{
+    struct pod **link = &run->buckets[slice_hash(name) % run->bucket_count];
+    while (*link && !(slice_eq((*link)->name, name) && is_same_place(&(*link)->place, place)))
+        link = &(*link)->chain;
+    return link;
+}
+
+static void grow(struct run *run)
+{
+    if (run->pod_count < run->bucket_count * 2)
+        return;
+    free(run->buckets);
+    run->bucket_count *= 4;
+    run->buckets = xcalloc(run->bucket_count, sizeof(*run->buckets));
+    for (struct pod *p = run->pods; p; p = p->next) {
+        struct pod **bucket = &run->buckets[slice_hash(p->name) % run->bucket_count];
+        p->chain = *bucket;
+        *bucket = p;
+    }
+}
+
+static void pod_add(struct run *run, struct pod *p)
+{
+    grow(run);
+    struct pod **link = pod_find(run, p->name, &p->place);
+    p->chain = *link;
+    *link = p;
+    p->previous = run->last;
+    *(run->last ? &run->last->next : &run->pods) = p;
+    run->last = p;
+    run->pod_count++;
+}
+
+static void pod_replace(struct run *run, struct pod **link, struct pod *by)
+{
+    struct pod *p = *link;
+    by->chain = p->chain;
+    by->next = p->next;
+    by->previous = p->previous;
+    *link = by;
+    *(p->previous ? &p->previous->next : &run->pods) = by;
+    *(p->next ? &p->next->previous : &run->last) = by;
+    pod_free(p);
+}
+
+/* Out of the lists; the caller frees it. */
+static void pod_remove(struct run *run, struct pod *p)
+{
+    struct pod **link = &run->buckets[slice_hash(p->name) % run->bucket_count];
+    while (*link != p)
+        link = &(*link)->chain;
+    *link = p->chain;
+    *(p->previous ? &p->previous->next : &run->pods) = p->next;
+    *(p->next ? &p->next->previous : &run->last) = p->previous;
+    run->pod_count--;
 }
 
 static struct instant time_at(const struct json *object, const char *key)
@@ -208,69 +326,115 @@ static void read_containers(struct pod *p, const struct json *pod)
  * watch is still at those before it; after that the watch is in order. */
 static bool is_present_one(const struct pod *before, enum observed what)
 {
-    return what == OBSERVED_CREATED || (what == OBSERVED_PRESENT && !before->untold);
+    return what == OBSERVED_CREATED || what == OBSERVED_LAUNCHED || (what == OBSERVED_PRESENT && !before->untold && !before->launched);
 }
 
 /* Takes fresh in the place of before (NULL: nothing was known), or what it tells into before. */
-static bool replaces(struct pod *before, const struct pod *fresh, enum observed what)
+static bool replaces(struct pod *before, struct pod *fresh, enum observed what)
 {
     if (!before)
         return true;
-    if (before->uid.len && fresh->uid.len && !slice_eq(before->uid, fresh->uid))
+    if (before->uid.len && fresh->uid.len && !slice_eq(before->uid, fresh->uid)) {
+        if (what == OBSERVED_PRESENT && before->launched && !before->untold)
+            before->gone = true; /* somebody else's has its name now */
         return is_present_one(before, what);
+    }
     bool told_less = fresh->gone && !fresh->container_count; /* a tombstone has no status */
-    if (!told_less && (what != OBSERVED_CREATED || before->untold))
+    bool written = what == OBSERVED_CREATED || what == OBSERVED_LAUNCHED;
+    fresh->launched = before->launched = before->launched || fresh->launched;
+    if (!told_less && (!written || before->untold))
         return true;
     before->gone = before->gone || fresh->gone;
     before->untold = before->facts.untold = before->untold && !fresh->gone;
     return false;
 }
 
-void observations_pod(struct observations *obs, struct arena *arena, const struct json *pod, enum observed what, struct slice *ret_run_id)
+static struct pod *read_pod(const struct json *pod, const struct observed_place *place, enum observed what)
 {
-    const struct json *meta = json_get(pod, S("metadata")), *labels = json_get(meta, S("labels"));
-    struct slice run_id = json_get_text(labels, LABEL_JOB_ID), name = json_get_text(meta, "name");
-    *ret_run_id = SLICE_NONE;
-    if (!run_id.len || !name.len)
-        return;
-    *ret_run_id = slice_dup(arena, run_id);
-
+    const struct json *meta = json_get(pod, S("metadata"));
     struct pod *fresh = xcalloc(1, sizeof(*fresh));
     fresh->arena = arena_new();
-    fresh->name = slice_dup(fresh->arena, name);
+    fresh->name = slice_dup(fresh->arena, json_get_text(meta, "name"));
     fresh->uid = slice_dup(fresh->arena, json_get_text(meta, "uid"));
-    fresh->driver = slice_eq(json_get_text(labels, LABEL_SPARK_ROLE), S("driver"));
+    fresh->place = (struct observed_place){slice_dup(fresh->arena, place->cluster), slice_dup(fresh->arena, place->namespace_)};
+    fresh->driver = slice_eq(json_text(JSON_AT(meta, "labels", LABEL_SPARK_ROLE)), S("driver"));
     fresh->gone = what == OBSERVED_GONE;
-    fresh->untold = fresh->facts.untold = what == OBSERVED_CREATED;
+    fresh->launched = what == OBSERVED_LAUNCHED;
+    fresh->untold = fresh->facts.untold = what == OBSERVED_CREATED || what == OBSERVED_LAUNCHED;
     fresh->deleted_by = time_at(meta, "deletionTimestamp");
     if (fresh->driver)
         read_driver(fresh, pod);
     else
         read_executor(fresh, pod);
     read_containers(fresh, pod);
+    return fresh;
+}
 
-    mutex_lock(&obs->lock);
-    struct run **link = find(obs, run_id);
-    if (!*link) {
-        struct run *run = xcalloc(1, sizeof(*run));
-        run->id = xcalloc(1, run_id.len + 1);
-        for (size_t i = 0; i < run_id.len; i++)
-            run->id[i] = run_id.ptr[i];
-        *link = run;
+/* Takes p. */
+static void put(struct run *run, struct pod *p, enum observed what)
+{
+    struct pod **link = pod_find(run, p->name, &p->place);
+    if (!replaces(*link, p, what)) {
+        pod_free(p);
+        return;
     }
-    struct pod **at = &(*link)->pods;
-    while (*at && !slice_eq((*at)->name, name))
-        at = &(*at)->next;
-    struct pod *dropped = *at;
-    if (replaces(dropped, fresh, what)) {
-        fresh->next = dropped ? dropped->next : NULL;
-        *at = fresh;
-    } else {
-        dropped = fresh;
+    if (p->facts.driver_created_at.ms > run->driver_created_at.ms)
+        run->driver_created_at = p->facts.driver_created_at;
+    if (*link)
+        pod_replace(run, link, p);
+    else
+        pod_add(run, p);
+}
+
+static void take(struct observations *obs, struct arena *arena, const struct observed_place *place, const struct json *pod, enum observed what,
+                 struct slice *ret_run_id)
+{
+    const struct json *meta = json_get(pod, S("metadata"));
+    struct slice run_id = json_text(JSON_AT(meta, "labels", LABEL_JOB_ID));
+    *ret_run_id = SLICE_NONE;
+    if (!run_id.len || !json_get_text(meta, "name").len)
+        return;
+    struct pod *fresh = read_pod(pod, place, what);
+    mutex_lock(&obs->lock);
+    struct run *run = ensure(obs, run_id);
+    bool ours = !run->placed || is_of_run(run, place);
+    if (ours)
+        put(run, fresh, what);
+    mutex_unlock(&obs->lock);
+    if (ours)
+        *ret_run_id = slice_dup(arena, run_id);
+    else
+        pod_free(fresh);
+}
+
+void observations_told(struct observations *obs, struct arena *arena, struct slice cluster, const struct json *pod, enum observed what,
+                       struct slice *ret_run_id)
+{
+    take(obs, arena, &(struct observed_place){cluster, json_text(JSON_AT(pod, "metadata", "namespace"))}, pod, what, ret_run_id);
+}
+
+void observations_pod(struct observations *obs, struct arena *arena, const struct json *pod, enum observed what, struct slice *ret_run_id)
+{
+    take(obs, arena, &(struct observed_place){0}, pod, what, ret_run_id);
+}
+
+void observations_place(struct observations *obs, struct slice run_id, struct slice cluster, struct slice namespace_)
+{
+    mutex_lock(&obs->lock);
+    struct run *run = ensure(obs, run_id);
+    if (!run->placed) {
+        run->placed = true;
+        run->cluster = heap_cstr(cluster);
+        run->namespace_ = heap_cstr(namespace_);
+        for (struct pod *p = run->pods, *next; p; p = next) {
+            next = p->next;
+            if (is_of_run(run, &p->place))
+                continue;
+            pod_remove(run, p);
+            pod_free(p);
+        }
     }
     mutex_unlock(&obs->lock);
-    if (dropped)
-        pod_free(dropped);
 }
 
 void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct slice driver_pod, struct observation *ret_seen)
@@ -282,6 +446,8 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
     mutex_lock(&obs->lock);
     struct run *run = *find(obs, run_id);
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
+        if (!is_seen(run, p))
+            continue;
         pods += !p->gone;
         all_deleted = all_deleted && (p->gone || p->deleted_by.ms);
         if (!p->gone && p->deleted_by.ms > deleted_by.ms)
@@ -295,8 +461,10 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
             seen.held_by = slice_dup(arena, seen.held_by);
         }
     }
+    if (run && run->trouble && seen.driver != DRIVER_ABSENT && run->trouble_at.ms >= seen.driver_created_at.ms)
+        seen.executor_trouble = slice_dup_cstr(arena, run->trouble);
     for (struct pod *p = run ? run->pods : NULL; p && seen.driver != DRIVER_ABSENT && !seen.executor_trouble.ptr; p = p->next) {
-        if (p->trouble.len && p->created_at.ms >= seen.driver_created_at.ms) /* an earlier attempt's is another matter */
+        if (is_seen(run, p) && p->trouble.len && p->created_at.ms >= seen.driver_created_at.ms) /* an earlier attempt's is another matter */
             seen.executor_trouble = slice_dup(arena, p->trouble);
     }
     mutex_unlock(&obs->lock);
@@ -304,6 +472,16 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
     seen.pods_deleted_by = all_deleted ? deleted_by : (struct instant){0};
     seen.gone = gone;
     *ret_seen = seen;
+}
+
+/* What was wrong with it may still be a cause: the first under the latest driver is kept. */
+static void keep_trouble(struct run *run, const struct pod *p)
+{
+    if (!p->trouble.len || (run->trouble && run->trouble_at.ms >= run->driver_created_at.ms))
+        return;
+    free(run->trouble);
+    run->trouble = heap_cstr(p->trouble);
+    run->trouble_at = p->created_at;
 }
 
 void observations_containers(struct observations *obs, struct arena *arena, struct slice run_id, struct observed_container **ret_containers,
@@ -316,7 +494,10 @@ void observations_containers(struct observations *obs, struct arena *arena, stru
         count += p->container_count;
     struct observed_container *list = ARENA_ARRAY(arena, count + 1, struct observed_container);
     count = 0;
-    for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
+    for (struct pod *p = run ? run->pods : NULL, *next; p; p = next) {
+        next = p->next;
+        if (!is_seen(run, p))
+            continue;
         for (size_t i = 0; i < p->container_count; i++) {
             list[count++] = (struct observed_container){
                 .pod = slice_dup(arena, p->name),
@@ -324,6 +505,11 @@ void observations_containers(struct observations *obs, struct arena *arena, stru
                 .started = p->containers[i].started,
                 .ended = p->containers[i].ended || p->gone,
             };
+        }
+        if (p->gone && !p->driver) {
+            keep_trouble(run, p);
+            pod_remove(run, p);
+            pod_free(p);
         }
     }
     mutex_unlock(&obs->lock);
@@ -341,7 +527,7 @@ void observations_pods(struct observations *obs, struct arena *arena, struct sli
     struct slice *names = ARENA_ARRAY(arena, count + 1, struct slice);
     count = 0;
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
-        if (!p->gone)
+        if (!p->gone && is_seen(run, p))
             names[count++] = slice_dup(arena, p->name);
     }
     mutex_unlock(&obs->lock);

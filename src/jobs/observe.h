@@ -13,11 +13,21 @@ struct observations;
 struct observations *observations_new(void);
 void observations_free(struct observations *obs);
 
-/* CREATED: as we have just written it, or found it since; a pod that the watch has told of already stays as the watch told it. GONE keeps what was known of its
- * containers when the object no longer says it. Pods of one name are told apart by their uids: what the watch still has to tell of an earlier
- * one changes nothing of the one that was created after it. */
-enum observed { OBSERVED_PRESENT, OBSERVED_GONE, OBSERVED_CREATED };
-/* Takes in one pod; *ret_run_id (in the arena) is absent when it is no run's. */
+/* CREATED: as we have found it, LAUNCHED: as we have just written it; a pod that the watch has told of already stays as the watch told it. GONE
+ * keeps what was known of its containers when the object no longer says it. Pods of one name are told apart by their uids: what the watch still
+ * has to tell of an earlier one changes nothing of the one that was created after it, and one that the watch tells of after a LAUNCHED one is not
+ * ours: ours is gone. */
+enum observed { OBSERVED_PRESENT, OBSERVED_GONE, OBSERVED_CREATED, OBSERVED_LAUNCHED };
+/* Anybody may label a pod as a run's: a run's are those in its namespace of its cluster. */
+struct observed_place {
+    struct slice cluster, namespace_;
+};
+/* Takes in one pod of a watch; *ret_run_id (in the arena) is absent when it is no run's, or not in the place of that run. */
+void observations_told(struct observations *obs, struct arena *arena, struct slice cluster, const struct json *pod, enum observed what,
+                       struct slice *ret_run_id);
+/* Where the run's pods are, which stays so until observations_drop. Before that nothing that a watch told of the run is seen. */
+void observations_place(struct observations *obs, struct slice run_id, struct slice cluster, struct slice namespace_);
+/* Takes in one pod that was written, read or missed by its path in the run's place. */
 void observations_pod(struct observations *obs, struct arena *arena, const struct json *pod, enum observed what, struct slice *ret_run_id);
 
 /* The pods' part of an observation: the driver (the attempt's: by the pod's name) and its facts, how many pods there are. Copies into the
@@ -28,6 +38,7 @@ struct observed_container {
     struct slice pod, container;
     bool started, ended; /* ended: it terminated, or its pod is gone */
 };
+/* Of the run's pods. Executors that are gone are given once and then forgotten: a run may have thousands, one after the other. */
 void observations_containers(struct observations *obs, struct arena *arena, struct slice run_id, struct observed_container **ret_containers,
                              size_t *ret_count);
 /* Names of the run's pods that are still there. */

@@ -252,6 +252,83 @@ static void test_pods_of_no_run_are_ignored(void **state)
     assert_null(id.ptr);
 }
 
+static struct slice told_in(const char *cluster, const char *namespace_, const char *uid, const char *role, const char *name, const char *status)
+{
+    struct json *pod;
+    struct slice id;
+    assert_null(json_parse(arena,
+                           slice_fmt(arena,
+                                     "{\"metadata\":{\"uid\":\"%s\",\"name\":\"%s\",\"namespace\":\"%s\",\"labels\":{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"%s\"}},"
+                                     "\"status\":%s}",
+                                     uid, name, namespace_, role, status),
+                           JSON_DUPLICATES_REFUSE, &pod));
+    observations_told(obs, arena, slice_from_cstr(cluster), pod, OBSERVED_PRESENT, &id);
+    return id;
+}
+
+static void test_pods_of_another_namespace_or_cluster_are_not_the_runs(void **state)
+{
+    struct slice *names;
+    size_t count;
+    assert_text(told_in("c", "evil", "u1", "driver", "d", ENDED("0", "")), "r"); /* where the run is, is not known yet */
+    assert_text(told_in("c", "ns", "u2", "driver", "d", RUNNING), "r");
+    assert_text(told_in("other", "ns", "u3", "driver", "d", ENDED("0", "")), "r");
+    assert_int_equal(seen().driver, DRIVER_ABSENT);
+    observations_place(obs, S("r"), S("c"), S("ns"));
+    assert_int_equal(seen().driver, DRIVER_RUNNING);
+    assert_null(told_in("c", "evil", "u4", "driver", "d", ENDED("0", "")).ptr);
+    assert_null(told_in("other", "ns", "u5", "driver", "d", ENDED("0", "")).ptr);
+    assert_null(told_in("c", "evil", "u6", "executor", "e", RUNNING).ptr);
+    assert_text(told_in("c", "ns", "u7", "executor", "f", RUNNING), "r");
+    assert_int_equal(seen().driver, DRIVER_RUNNING);
+    assert_int_equal(seen().pods, 2);
+    observations_pods(obs, arena, S("r"), &names, &count);
+    assert_int_equal(count, 2);
+    assert_text(names[1], "f");
+}
+
+static void test_a_pod_that_takes_the_name_of_the_launched_driver_is_not_the_driver(void **state)
+{
+    tell_of("u1", "d", "driver", "{}", OBSERVED_LAUNCHED);
+    tell_of("u0", "d", "driver", ENDED("0", ""), OBSERVED_PRESENT); /* from before it */
+    assert_int_equal(seen().driver, DRIVER_PENDING);
+    tell_of("u1", "d", "driver", RUNNING, OBSERVED_PRESENT);
+    assert_int_equal(seen().driver, DRIVER_RUNNING);
+    tell_of("u2", "d", "driver", ENDED("0", ""), OBSERVED_PRESENT);
+    assert_int_equal(seen().driver, DRIVER_ABSENT);
+    assert_true(seen().gone);
+    tell_of("u3", "d", "driver", RUNNING, OBSERVED_LAUNCHED);
+    assert_int_equal(seen().driver, DRIVER_RUNNING);
+    assert_false(seen().gone);
+}
+
+#define EXECUTORS 3000
+
+static void test_executors_that_are_gone_are_given_once_and_what_was_wrong_is_kept(void **state)
+{
+    struct observed_container *containers;
+    size_t count;
+    tell("d", "driver", RUNNING, OBSERVED_PRESENT);
+    for (int i = 0; i < EXECUTORS; i++) {
+        const char *name = slice_fmt(arena, "e%d", i).ptr;
+        tell(name, "executor", RUNNING, OBSERVED_PRESENT);
+        tell(name, "executor", i == 7 ? ENDED("137", ",\"reason\":\"OOMKilled\"") : ENDED("0", ""), OBSERVED_PRESENT);
+        if (i % 3)
+            tell(name, "executor", "{}", OBSERVED_GONE);
+    }
+    observations_containers(obs, arena, S("r"), &containers, &count);
+    assert_int_equal(count, 1 + 2 * EXECUTORS);
+    for (size_t i = 1; i < count; i++)
+        assert_true(containers[i].ended || slice_eq(containers[i].container, S("sidecar")));
+    observations_containers(obs, arena, S("r"), &containers, &count);
+    assert_int_equal(count, 1 + 2 * (EXECUTORS / 3));
+    assert_int_equal(seen().pods, 1 + EXECUTORS / 3);
+    assert_text(seen().executor_trouble, "Executor e7 was killed for using more memory than its limit (OOMKilled)");
+    tell("e7", "executor", "{}", OBSERVED_GONE); /* repeated */
+    observations_containers(obs, arena, S("r"), &containers, &count);
+    assert_int_equal(count, 1 + 2 * (EXECUTORS / 3));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -267,6 +344,9 @@ int main(void)
         TEST(test_when_pods_should_be_gone_and_what_holds_them),
         TEST(test_pods_are_counted_and_only_the_driver_decides),
         TEST(test_pods_of_no_run_are_ignored),
+        TEST(test_pods_of_another_namespace_or_cluster_are_not_the_runs),
+        TEST(test_a_pod_that_takes_the_name_of_the_launched_driver_is_not_the_driver),
+        TEST(test_executors_that_are_gone_are_given_once_and_what_was_wrong_is_kept),
     };
     return cmocka_run_group_tests_name("observe", tests, NULL, NULL);
 }

@@ -79,6 +79,7 @@ static void take_facts(struct step *s)
 
 static void observe(struct step *s)
 {
+    observations_place(s->reconciler->observations, s->run.id, s->run.cluster, s->run.namespace_);
     observations_get(s->reconciler->observations, s->arena, s->run.id, s->facts.driver_pod, &s->seen);
     feed_observe(s->feed, s->arena, &s->seen);
 }
@@ -301,7 +302,7 @@ static struct err *launch(struct step *s)
         return reject(s, e);
     /* The watch may be behind this write: put the pod in, so that its absence means that it was deleted. */
     struct slice ignored;
-    observations_pod(s->reconciler->observations, s->arena, launched.pod, OBSERVED_CREATED, &ignored);
+    observations_pod(s->reconciler->observations, s->arena, launched.pod, OBSERVED_LAUNCHED, &ignored);
     if (!job_run_state_next(s->state, JOB_RUN_EVENT_LAUNCHED, &to))
         return err_new(ERR_INTERNAL, "a run that is %.*s was launched", SLICE_ARG(s->run.state));
     TRY(change(s, (struct job_run_change){

@@ -140,6 +140,25 @@ def virtual_cluster(ember, namespace):
     return ember.emr.create_virtual_cluster(name=namespace, containerProvider={"id": "local", "type": "EKS", "info": {"eksInfo": {"namespace": namespace}}})["id"]
 
 
+def test_a_pod_of_another_namespace_says_nothing_of_a_run(ember, folder):
+    run = ember.submit("sleep=5", "exit=3")
+    ember.wait_state(run, "RUNNING")
+    pod = json.loads(ember.kubectl("get", "pod", "spark-%s-driver" % run, "-n", NAMESPACE, "-o", "json"))
+    other = ember.namespace("other")
+    file = pathlib.Path(folder) / "other.json"
+    file.write_text(json.dumps({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": pod["metadata"]["name"], "namespace": other, "labels": {"emr-containers.amazonaws.com/job.id": run, "spark-role": "driver"}},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "spark-kubernetes-driver", "image": pod["spec"]["containers"][0]["image"],
+                                                           "args": ["driver", "local:///x.py", "out=other"]}]}}))
+    ember.kubectl("apply", "-f", str(file))
+    wait_for(lambda: ember.kubectl("get", "pod", pod["metadata"]["name"], "-n", other, "-o", "jsonpath={.status.phase}") == "Succeeded", "the other pod to end")
+    assert "exit code 3" in ember.wait_state(run, "FAILED")["stateDetails"]
+    ember.wait_reaped(run)
+    assert ember.kubectl("get", "pods", "-n", other, "-o", "name").split() == ["pod/" + pod["metadata"]["name"]] # it is not ours to delete
+    ember.kubectl("delete", "namespace", other)
+
+
 def test_a_namespace_that_is_gone(ember):
     cluster = virtual_cluster(ember, "gone")
     ember.kubectl("delete", "namespace", "gone")

@@ -247,6 +247,7 @@ static struct json *pod_json(struct arena *arena, const struct pod *p, bool tomb
     struct json *object = json_object(arena), *meta = json_ensure_object(arena, object, "metadata"), *labels = json_ensure_object(arena, meta, "labels");
     json_set_text(arena, meta, "name", slice_from_cstr(p->name));
     json_set_text(arena, meta, "uid", slice_fmt(arena, "u%u", p->uid));
+    json_set_text(arena, meta, "namespace", sim.vcs[sim.runs[p->run].vc].row.namespace_);
     json_set_text(arena, labels, LABEL_JOB_ID, sim.runs[p->run].row.id);
     json_set_cstr(arena, labels, LABEL_SPARK_ROLE, p->driver ? "driver" : "executor");
     if (tombstone)
@@ -350,6 +351,20 @@ static bool take(struct k8s_watch *w, struct event *ret_event)
     return true;
 }
 
+/* Somebody's pod in another namespace has the name and the labels of a run's; that it ended well says nothing. */
+static void tell_of_another(struct k8s_watch *w, struct arena *arena, const struct event *event)
+{
+    struct pod other = event->pod;
+    other.uid += 1000000;
+    other.phase = POD_ENDED;
+    other.exit_code = 0;
+    other.no_status = other.deleting = false;
+    other.started_at = other.ended_at = sim.now;
+    struct json *object = pod_json(arena, &other, false);
+    json_set_cstr(arena, json_ensure_object(arena, object, "metadata"), "namespace", "another");
+    w->fn(w->ctx, sim_one_in(4) ? K8S_GONE : K8S_PRESENT, object, NULL);
+}
+
 static void deliver(struct k8s_watch *w)
 {
     static const char *const KINDS[] = {"present", "gone", "synced", "trouble"};
@@ -363,6 +378,8 @@ static void deliver(struct k8s_watch *w)
         if (event.kind == K8S_GONE)
             w->client->pods[event.index].told_gone_at = ++sim.operation;
         w->troubled_since = 0;
+        if (event.index >= 0 && sim.faults && sim_one_in(10))
+            tell_of_another(w, arena, &event);
         w->fn(w->ctx, event.kind, event.index < 0 ? NULL : pod_json(arena, &event.pod, event.tombstone), NULL);
     } else if (!w->live && w->count == 0 && is_away(w->client)) {
         struct err *e = sim_one_in(4) && sim.faults ? err_new(ERR_DENIED, "forbidden") : err_new(ERR_UNAVAILABLE, "connection refused");
