@@ -74,8 +74,7 @@ void db_connection_free(struct db_tx *tx)
 struct err *db_connection_open(const char *path, int flags, struct db_tx **ret_tx)
 {
     struct db_tx *tx = xcalloc(1, sizeof(*tx));
-    int result = sqlite3_open_v2(path, &tx->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                                 flags & SQLITE_OPEN_READONLY ? NULL : db_writer_vfs());
+    int result = sqlite3_open_v2(path, &tx->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     struct err *e = result == SQLITE_OK ? NULL : sqlite_err(tx->handle, result, path);
     if (!e) {
         sqlite3_busy_timeout(tx->handle, 10000);

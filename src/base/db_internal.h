@@ -1,4 +1,4 @@
-/* db_internal: what db.c (connections, statements, reading), db_writer.c (writing, checkpoints) and db_log_file.c share. */
+/* db_internal: what db.c (connections, statements, reading) and db_writer.c (writing, checkpoints) share. */
 #pragma once
 #include "base/arena.h"
 #include "base/clock.h"
@@ -51,9 +51,6 @@ void db_connection_free(struct db_tx *tx); /* NULL is fine */
 /* One of the few statements around a closure: kept prepared, since parsing them would cost as much as a small query. */
 struct err *db_control(struct db_tx *tx, const char *sql) NODISCARD;
 void db_reset_statements(struct db_tx *tx);
-
-/* Its files of a log write what lies one behind the other with one call; see db_log_file.c. */
-const char *db_writer_vfs(void);
 
 /* Takes connection over, also when it fails. */
 struct err *db_writer_start(struct db *db, struct db_tx *connection) NODISCARD;
