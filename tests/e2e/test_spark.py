@@ -118,7 +118,8 @@ print(spark.range(10).selectExpr("sum(id)").collect()[0][0])
         {"classification": "spark-log4j2", "properties": {"rootLogger.level": "warn", "logger.dag.name": "org.apache.spark.scheduler.DAGScheduler",
                                                           "logger.dag.level": "info"}}]}
     run = ember.submit("a", "b c", "--name=d", entry_point=script, overrides=overrides, parameters=small(
-        1, "--py-files", library + "," + extra, "--conf spark.sql.shuffle.partitions=2"))
+        1, "--py-files", ",".join((library, extra, library)), "--files", extra + "," + extra, # twice is once
+        "--conf spark.sql.shuffle.partitions=2"))
     finish(ember, run)
     out = ember.s3_log(run).splitlines()
     assert out == ["executor --NAME=D! here and there 42 in quotes", "executor A! here and there 42 in quotes",
