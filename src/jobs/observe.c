@@ -1,4 +1,4 @@
-#include "jobs/observe.h"
+#include "jobs/observe_internal.h"
 #include "base/arena.h"
 #include "base/mutex.h"
 #include <stdlib.h>
@@ -6,27 +6,6 @@
 
 #define BUCKETS 4096
 #define POD_BUCKETS_MIN 8
-
-struct container {
-    struct slice name;
-    bool started, ended;
-};
-
-struct pod {
-    struct pod *next, *previous; /* in the order in which they were told */
-    struct pod *chain;           /* of those whose names have one hash */
-    struct arena *arena; /* all that is below */
-    struct slice name, uid; /* a name may have another pod after it, a uid never */
-    struct observed_place place; /* absent parts: as the run's */
-    bool driver, gone;
-    bool launched; /* the answer to its creation has come: no other of its name is ours, when the watch tells of it afterwards */
-    bool untold;   /* as we have written it: the watch has not told of it */
-    struct observation facts; /* of a driver */
-    struct slice trouble;     /* of an executor: why it ended before its time */
-    struct instant created_at, deleted_by; /* deleted_by: its deletionTimestamp; ms 0: it is not to go */
-    struct container *containers;
-    size_t container_count;
-};
 
 struct run {
     struct run *next;
@@ -51,12 +30,6 @@ struct observations *observations_new(void)
     struct observations *obs = xcalloc(1, sizeof(*obs));
     mutex_init(&obs->lock, LOCK_OBSERVATIONS);
     return obs;
-}
-
-static void pod_free(struct pod *p)
-{
-    arena_free(p->arena);
-    free(p);
 }
 
 static void run_free(struct run *run)
@@ -199,129 +172,6 @@ static void pod_remove(struct run *run, struct pod *p)
     run->pod_count--;
 }
 
-static struct instant time_at(const struct json *object, const char *key)
-{
-    struct instant t = {0};
-    struct slice text = json_get_text(object, key);
-    if (text.ptr && !instant_parse_iso8601(text, &t))
-        t.ms = 0;
-    return t;
-}
-
-/* The status of the driver's own container; side cars do not decide. */
-static const struct json *main_status(const struct json *pod)
-{
-    const struct json *statuses = JSON_AT(pod, "status", "containerStatuses");
-    JSON_FOREACH(s, statuses) {
-        if (slice_eq(json_get_text(s, "name"), S(DRIVER_CONTAINER)))
-            return s;
-    }
-    return json_item(statuses, 0);
-}
-
-/* " The driver asks for memory 1408Mi, cpu 1." */
-static struct slice request_words(struct arena *arena, const struct json *pod)
-{
-    JSON_FOREACH(c, JSON_AT(pod, "spec", "containers")) {
-        const struct json *requests = JSON_AT(c, "resources", "requests");
-        struct slice memory = json_get_text(requests, "memory"), cpu = json_get_text(requests, "cpu");
-        if (slice_eq(json_get_text(c, "name"), S(DRIVER_CONTAINER)) && memory.len && cpu.len)
-            return slice_fmt(arena, " The driver asks for memory %.*s, cpu %.*s.", SLICE_ARG(memory), SLICE_ARG(cpu));
-    }
-    return S("");
-}
-
-/* The numbers behind the scheduler's first sentence: what follows it, on preemption, is the first to be cut off. */
-static struct slice unschedulable_words(struct arena *arena, const struct json *pod, struct slice message)
-{
-    ptrdiff_t end = slice_find(message, S(". "));
-    size_t first = end < 0 ? message.len : (size_t)end + 1;
-    return slice_fmt(arena, "%.*s%.*s%.*s", SLICE_ARG(slice_sub(message, 0, first)), SLICE_ARG(request_words(arena, pod)), SLICE_ARG(slice_from(message, first)));
-}
-
-static struct slice waiting_words(struct arena *arena, const struct json *pod, const struct json *status)
-{
-    JSON_FOREACH(c, JSON_AT(pod, "status", "conditions")) {
-        if (slice_eq(json_get_text(c, "type"), S("PodScheduled")) && slice_eq(json_get_text(c, "status"), S("False")))
-            return unschedulable_words(arena, pod, json_get_text(c, "message"));
-    }
-    const struct json *waiting = JSON_AT(status, "state", "waiting");
-    struct slice reason = json_get_text(waiting, "reason");
-    if (!reason.len || slice_eq(reason, S("ContainerCreating")) || slice_eq(reason, S("PodInitializing")))
-        return SLICE_NONE;
-    struct slice message = json_get_text(waiting, "message");
-    return slice_fmt(arena, "%.*s%s%.*s", SLICE_ARG(reason), message.len ? ": " : "", SLICE_ARG(message));
-}
-
-/* Nothing of it matters before the pod's time is over. */
-static struct slice held_words(struct arena *arena, const struct json *pod)
-{
-    struct slice finalizer = json_text(json_item(JSON_AT(pod, "metadata", "finalizers"), 0)), node = json_text(JSON_AT(pod, "spec", "nodeName"));
-    if (finalizer.len)
-        return slice_fmt(arena, "the finalizer %.*s holds it", SLICE_ARG(finalizer));
-    return node.len ? slice_fmt(arena, "node %.*s does not say that it has ended", SLICE_ARG(node)) : SLICE_NONE;
-}
-
-static void read_driver(struct pod *p, const struct json *pod)
-{
-    struct observation *f = &p->facts;
-    const struct json *status = main_status(pod), *terminated = JSON_AT(status, "state", "terminated"),
-                      *running = JSON_AT(status, "state", "running");
-    struct slice phase = json_text(JSON_AT(pod, "status", "phase"));
-    f->driver_created_at = time_at(json_get(pod, S("metadata")), "creationTimestamp");
-    f->deleting = JSON_AT(pod, "metadata", "deletionTimestamp") != NULL;
-    f->deleted_by = p->deleted_by;
-    f->held_by = f->deleting ? held_words(p->arena, pod) : SLICE_NONE;
-    f->driver = DRIVER_PENDING;
-    if (terminated) {
-        f->driver = DRIVER_ENDED;
-        f->driver_started_at = time_at(terminated, "startedAt");
-        f->driver_finished_at = time_at(terminated, "finishedAt");
-        f->has_exit_code = json_get(terminated, S("exitCode")) != NULL;
-        f->exit_code = json_get_i64(terminated, "exitCode", -1);
-        f->reason = slice_dup(p->arena, json_get_text(terminated, "reason"));
-        f->message = slice_dup(p->arena, slice_trim(json_get_text(terminated, "message")));
-    } else if (slice_eq(phase, S("Failed")) || slice_eq(phase, S("Succeeded"))) {
-        f->driver = DRIVER_ENDED;
-        f->has_exit_code = slice_eq(phase, S("Succeeded"));
-        f->reason = slice_dup(p->arena, json_text(JSON_AT(pod, "status", "reason")));
-        f->message = slice_dup(p->arena, slice_trim(json_text(JSON_AT(pod, "status", "message"))));
-    } else if (running) {
-        f->driver = DRIVER_RUNNING;
-        f->driver_started_at = time_at(running, "startedAt");
-    } else {
-        f->waiting = waiting_words(p->arena, pod, status);
-    }
-}
-
-/* An executor that did not end by itself; what its own log has ended is told by the driver. */
-static void read_executor(struct pod *p, const struct json *pod)
-{
-    const struct json *terminated = JSON_AT(main_status(pod), "state", "terminated");
-    struct slice number = json_text(JSON_AT(pod, "metadata", "labels", LABEL_EXECUTOR_ID)), reason = json_text(JSON_AT(pod, "status", "reason"));
-    if (!number.len)
-        number = p->name;
-    p->created_at = time_at(json_get(pod, S("metadata")), "creationTimestamp");
-    if (slice_eq(json_get_text(terminated, "reason"), S("OOMKilled")))
-        p->trouble = slice_fmt(p->arena, "Executor %.*s was killed for using more memory than its limit (OOMKilled)", SLICE_ARG(number));
-    else if (slice_eq(reason, S("Evicted")))
-        p->trouble = slice_fmt(p->arena, "Executor %.*s was evicted: %.*s", SLICE_ARG(number), SLICE_ARG(json_text(JSON_AT(pod, "status", "message"))));
-}
-
-static void read_containers(struct pod *p, const struct json *pod)
-{
-    const struct json *statuses = JSON_AT(pod, "status", "containerStatuses");
-    p->containers = ARENA_ARRAY(p->arena, json_count(statuses) + 1, struct container);
-    JSON_FOREACH(s, statuses) {
-        bool ended = JSON_AT(s, "state", "terminated") != NULL;
-        p->containers[p->container_count++] = (struct container){
-            .name = slice_dup(p->arena, json_get_text(s, "name")),
-            .started = ended || JSON_AT(s, "state", "running") != NULL,
-            .ended = ended,
-        };
-    }
-}
-
 /* Of two pods of one name the other is the one that counts. What we have written is the newest there is: until the watch tells of it, the
  * watch is still at those before it; after that the watch is in order. */
 static bool is_present_one(const struct pod *before, enum observed what)
@@ -349,27 +199,6 @@ static bool replaces(struct pod *before, struct pod *fresh, enum observed what)
     return false;
 }
 
-static struct pod *read_pod(const struct json *pod, const struct observed_place *place, enum observed what)
-{
-    const struct json *meta = json_get(pod, S("metadata"));
-    struct pod *fresh = xcalloc(1, sizeof(*fresh));
-    fresh->arena = arena_new();
-    fresh->name = slice_dup(fresh->arena, json_get_text(meta, "name"));
-    fresh->uid = slice_dup(fresh->arena, json_get_text(meta, "uid"));
-    fresh->place = (struct observed_place){slice_dup(fresh->arena, place->cluster), slice_dup(fresh->arena, place->namespace_)};
-    fresh->driver = slice_eq(json_text(JSON_AT(meta, "labels", LABEL_SPARK_ROLE)), S("driver"));
-    fresh->gone = what == OBSERVED_GONE;
-    fresh->launched = what == OBSERVED_LAUNCHED;
-    fresh->untold = fresh->facts.untold = what == OBSERVED_CREATED || what == OBSERVED_LAUNCHED;
-    fresh->deleted_by = time_at(meta, "deletionTimestamp");
-    if (fresh->driver)
-        read_driver(fresh, pod);
-    else
-        read_executor(fresh, pod);
-    read_containers(fresh, pod);
-    return fresh;
-}
-
 /* Takes p. */
 static void put(struct run *run, struct pod *p, enum observed what)
 {
@@ -394,7 +223,7 @@ static void take(struct observations *obs, struct arena *arena, const struct obs
     *ret_run_id = SLICE_NONE;
     if (!run_id.len || !json_get_text(meta, "name").len)
         return;
-    struct pod *fresh = read_pod(pod, place, what);
+    struct pod *fresh = pod_read(pod, place, what);
     mutex_lock(&obs->lock);
     struct run *run = ensure(obs, run_id);
     bool ours = !run->placed || is_of_run(run, place);
