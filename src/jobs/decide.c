@@ -5,6 +5,8 @@
 
 #define CLEAN_POLL_MS 2000
 #define LOGS_POLL_MS 5000
+#define EXECUTOR_WAIT_MS 15000 /* before it is told that none runs: others may be about to make room */
+#define EXECUTOR_WORDS "No executor is running: "
 #define FORCE_POLL_MS 15000
 
 static struct action wait_until(int64_t at_ms)
@@ -238,6 +240,22 @@ static struct action driver_started(const struct run_facts *run, const struct ob
                            .driver_started_at = seen->driver_started_at.ms ? seen->driver_started_at : now};
 }
 
+/* The driver runs. A job whose executors can't start goes on for ever and says so in its driver's log alone, unless this does. The words about
+ * the attempt before stay. */
+static struct action decide_running(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
+{
+    bool told = slice_starts_with(run->state_details, S(EXECUTOR_WORDS));
+    int64_t due = seen->executor_waiting_since.ms + EXECUTOR_WAIT_MS;
+    if (run->attempt > 1 || (!seen->executor_waiting.len && !told))
+        return wait_until(0);
+    if (!seen->executor_waiting.len)
+        return note(S(""));
+    if (now.ms < due && !told)
+        return wait_until(due);
+    struct slice words = outcome_cut_details(arena, slice_fmt(arena, EXECUTOR_WORDS "%.*s", SLICE_ARG(seen->executor_waiting)));
+    return is_noted(run, words) ? wait_until(0) : note(words);
+}
+
 static struct action decide_started(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
     struct outcome gone = {.failure_reason = FAILURE_CLUSTER_UNAVAILABLE,
@@ -271,7 +289,7 @@ static struct action decide_started(struct arena *arena, const struct run_facts 
     case DRIVER_PENDING:
         return run->state == JOB_RUN_SUBMITTED || !run->driver_started_at.ms ? decide_starting(arena, run, seen, now) : wait_until(0);
     case DRIVER_RUNNING:
-        return run->state == JOB_RUN_SUBMITTED || !run->driver_started_at.ms ? driver_started(run, seen, now) : wait_until(0);
+        return run->state == JOB_RUN_SUBMITTED || !run->driver_started_at.ms ? driver_started(run, seen, now) : decide_running(arena, run, seen, now);
     case DRIVER_ENDED:
         return record(outcome_of(arena, seen), seen);
     }

@@ -266,6 +266,20 @@ void observations_place(struct observations *obs, struct slice run_id, struct sl
     mutex_unlock(&obs->lock);
 }
 
+/* Which of the executors there are under the driver keeps the job from going on: the first that does not start, when none runs. */
+static const struct pod *waiting_executor(const struct run *run, struct instant driver_created_at)
+{
+    const struct pod *first = NULL;
+    for (const struct pod *p = run->pods; p; p = p->next) {
+        if (p->driver || p->gone || !is_seen(run, p) || p->created_at.ms < driver_created_at.ms)
+            continue;
+        if (p->running)
+            return NULL;
+        first = first || !p->waiting.len ? first : p;
+    }
+    return first;
+}
+
 void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct slice driver_pod, struct observation *ret_seen)
 {
     struct observation seen = {.driver = DRIVER_ABSENT};
@@ -295,6 +309,11 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
     for (struct pod *p = run ? run->pods : NULL; p && seen.driver != DRIVER_ABSENT && !seen.executor_trouble.ptr; p = p->next) {
         if (is_seen(run, p) && p->trouble.len && p->created_at.ms >= seen.driver_created_at.ms) /* an earlier attempt's is another matter */
             seen.executor_trouble = slice_dup(arena, p->trouble);
+    }
+    const struct pod *waiting = run && seen.driver == DRIVER_RUNNING ? waiting_executor(run, seen.driver_created_at) : NULL;
+    if (waiting) {
+        seen.executor_waiting = slice_dup(arena, waiting->waiting);
+        seen.executor_waiting_since = waiting->created_at;
     }
     mutex_unlock(&obs->lock);
     seen.pods = pods;

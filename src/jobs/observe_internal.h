@@ -19,6 +19,8 @@ struct pod {
     bool untold;   /* as we have written it: the watch has not told of it */
     struct observation facts; /* of a driver */
     struct slice trouble;     /* of an executor: why it ended before its time */
+    struct slice waiting;     /* of an executor: why it does not start */
+    bool running;             /* of an executor */
     struct instant created_at, deleted_by; /* deleted_by: its deletionTimestamp; ms 0: it is not to go */
     struct container *containers;
     size_t container_count;

@@ -107,11 +107,15 @@ static void read_driver(struct pod *p, const struct json *pod)
 /* An executor that did not end by itself; what its own log has ended is told by the driver. */
 static void read_executor(struct pod *p, const struct json *pod)
 {
-    const struct json *terminated = JSON_AT(main_status(pod), "state", "terminated");
+    const struct json *status = main_status(pod), *terminated = JSON_AT(status, "state", "terminated");
     struct slice number = json_text(JSON_AT(pod, "metadata", "labels", LABEL_EXECUTOR_ID)), reason = json_text(JSON_AT(pod, "status", "reason"));
     if (!number.len)
         number = p->name;
     p->created_at = time_at(json_get(pod, S("metadata")), "creationTimestamp");
+    p->running = JSON_AT(status, "state", "running") != NULL;
+    struct slice waiting = p->running || terminated ? SLICE_NONE : waiting_words(p->arena, pod, status);
+    if (waiting.len)
+        p->waiting = slice_fmt(p->arena, "executor %.*s: %.*s", SLICE_ARG(number), SLICE_ARG(waiting));
     if (slice_eq(json_get_text(terminated, "reason"), S("OOMKilled")))
         p->trouble = slice_fmt(p->arena, "Executor %.*s was killed for using more memory than its limit (OOMKilled)", SLICE_ARG(number));
     else if (slice_eq(reason, S("Evicted")))

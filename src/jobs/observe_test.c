@@ -304,6 +304,27 @@ static void test_a_pod_that_takes_the_name_of_the_launched_driver_is_not_the_dri
 
 #define EXECUTORS 3000
 
+static void test_an_executor_that_does_not_start_is_told_while_none_runs(void **state)
+{
+    tell("e1", "executor", WAITING("ImagePullBackOff", "no such image"), OBSERVED_PRESENT);
+    assert_null(seen().executor_waiting.ptr); /* there is no driver for it */
+    tell("d", "driver", RUNNING, OBSERVED_PRESENT);
+    assert_text(seen().executor_waiting, "executor e1: ImagePullBackOff: no such image");
+    assert_true(seen().executor_waiting_since.ms > 0);
+    tell("e2", "executor", RUNNING, OBSERVED_PRESENT);
+    assert_null(seen().executor_waiting.ptr);
+    tell("e2", "executor", ENDED("0", ""), OBSERVED_PRESENT);
+    assert_text(seen().executor_waiting, "executor e1: ImagePullBackOff: no such image");
+    tell("e1", "executor", WAITING("ContainerCreating", ""), OBSERVED_PRESENT);
+    assert_null(seen().executor_waiting.ptr);
+    tell("e1", "executor",
+         "{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"message\":\"0/1 nodes are available: 1 Insufficient memory.\"}]}",
+         OBSERVED_PRESENT);
+    assert_text(seen().executor_waiting, "executor e1: 0/1 nodes are available: 1 Insufficient memory.");
+    tell("e1", "executor", "{}", OBSERVED_GONE);
+    assert_null(seen().executor_waiting.ptr);
+}
+
 static void test_executors_that_are_gone_are_given_once_and_what_was_wrong_is_kept(void **state)
 {
     struct observed_container *containers;
@@ -346,6 +367,7 @@ int main(void)
         TEST(test_pods_of_no_run_are_ignored),
         TEST(test_pods_of_another_namespace_or_cluster_are_not_the_runs),
         TEST(test_a_pod_that_takes_the_name_of_the_launched_driver_is_not_the_driver),
+        TEST(test_an_executor_that_does_not_start_is_told_while_none_runs),
         TEST(test_executors_that_are_gone_are_given_once_and_what_was_wrong_is_kept),
     };
     return cmocka_run_group_tests_name("observe", tests, NULL, NULL);
