@@ -1,6 +1,6 @@
 """Why a run failed, end to end: failureReason in AWS's values and stateDetails with the true cause, one real condition each. Drivers print what
 real Spark printed when it failed (tests/data/driver-logs); everything else happens in the embedded cluster. All runs are begun at once."""
-import json, os, pathlib
+import json, os, pathlib, re
 
 import pytest
 
@@ -133,6 +133,24 @@ def test_an_executor_that_was_out_of_memory(ember):
     reason, details = failed(ember, run)
     assert reason == "USER_ERROR" and details.startswith(
         "Executor 7 was killed for using more memory than its limit (OOMKilled). The driver ended with exit code 143, SIGTERM. "), details
+
+
+def test_executors_that_do_not_start_are_told_while_the_run_waits_for_them(ember):
+    run = ember.submit("sleep=603")
+    ember.wait_state(run, "RUNNING")
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "large-exec-3", "labels": {
+               "spark-role": "executor", "spark-exec-id": "3", "emr-containers.amazonaws.com/job.id": run}},
+           "spec": {"restartPolicy": "Never", "containers": [{"name": "spark-kubernetes-executor", "image": "ember/host", "command": ["true"],
+                                                             "resources": {"requests": {"memory": "4000Gi", "cpu": "1"}, "limits": {"memory": "4000Gi"}}}]}}
+    path = pathlib.Path(ember.folder) / "large-executor.json"
+    path.write_text(json.dumps(pod))
+    ember.kubectl("apply", "-n", NAMESPACE, "-f", path)
+    wait_for(lambda: re.match(r"No executor is running: executor 3: 0/1 nodes are available: 1 Insufficient memory\.", ember.describe(run).get("stateDetails", "")),
+             "the executor's wait to be told")
+    ember.kubectl("delete", "pod", "large-exec-3", "-n", NAMESPACE)
+    wait_for(lambda: not ember.describe(run).get("stateDetails"), "it to be told no more")
+    ember.emr.cancel_job_run(virtualClusterId=ember.virtual_cluster, id=run)
+    assert ember.wait_state(run, "CANCELLED")["stateDetails"].startswith("JobRun CANCELLED successfully.")
 
 
 def virtual_cluster(ember, namespace):
