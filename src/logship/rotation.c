@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/gzip.h"
-#include "base/mutex.h"
 #include "logship/spool.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -11,51 +10,21 @@
 
 #define CHUNK_BYTES ((int64_t)4 << 20) /* of a spool, in memory at a time */
 #define SCAN_BYTES ((int64_t)256 << 10)
-#define RECORD_BYTES 84 /* one write within one sector */
 
 /* ---- the record ---- */
 
 struct err *rotation_read(const char *path, struct rotation *ret_rotation)
 {
-    _cleanup_(arena_freep) struct arena *arena = arena_new();
-    struct slice text;
-    struct err *e = file_read(arena, path, 4096, &text);
-    struct rotation r = {0};
-    if (e && e->kind != ERR_NOT_FOUND)
-        return e;
-    if (!e) {
-        int64_t *const fields[] = {&r.start, &r.index, &r.last_ms, &r.freed};
-        struct slice rest = text;
-        for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-            struct slice field = rest.ptr ? slice_trim(slice_cut(&rest, ',')) : S("");
-            if (!slice_to_i64(field, 0, INT64_MAX, fields[i])) {
-                r = (struct rotation){0};
-                break;
-            }
-        }
-    }
-    err_free(e);
-    *ret_rotation = r;
+    int64_t fields[4];
+    TRY(spool_record_read(path, fields, ARRAY_SIZE(fields)));
+    *ret_rotation = (struct rotation){.start = fields[0], .index = fields[1], .last_ms = fields[2], .freed = fields[3]};
     return NULL;
 }
 
 struct err *rotation_write(const char *path, const struct rotation *rotation, bool durable)
 {
-    _cleanup_(arena_freep) struct arena *arena = arena_new();
-    struct slice record = slice_fmt(arena, "%20lld,%20lld,%20lld,%20lld\n", (long long)rotation->start, (long long)rotation->index,
-                                    (long long)rotation->last_ms, (long long)rotation->freed);
-    bool fresh = !path_exists(path);
-    _cleanup_(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_errno(errno, "opening %s", path);
-    ssize_t n = pwrite(fd, record.ptr, record.len, 0);
-    if (n != RECORD_BYTES)
-        return err_errno(n < 0 ? errno : ENOSPC, "writing %s", path);
-    if (durable)
-        thread_may_block("an fsync");
-    if (durable && fdatasync(fd) < 0)
-        return err_errno(errno, "syncing %s", path);
-    return durable && fresh ? file_sync_parent(path) : NULL;
+    const int64_t fields[] = {rotation->start, rotation->index, rotation->last_ms, rotation->freed};
+    return spool_record_write(path, fields, ARRAY_SIZE(fields), durable);
 }
 
 /* ---- where an object ends ---- */

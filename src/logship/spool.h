@@ -46,6 +46,11 @@ struct spool_sent {
 };
 bool spool_was_sent(struct arena *arena, const struct spool_batch *batch, const struct spool_sent *sent);
 
+/* A few numbers >= 0 beside a spool, in one write within one sector. Nothing written yet, or nothing that can be read: all zero. durable: survives
+ * a power cut when it returns. */
+struct err *spool_record_read(const char *path, int64_t *ret_fields, size_t count) NODISCARD;
+struct err *spool_record_write(const char *path, const int64_t *fields, size_t count, bool durable) NODISCARD;
+
 /* How far shipping to CloudWatch is: kept beside the spool in one small record. */
 struct spool_progress {
     int64_t offset;         /* acknowledged */

@@ -9,50 +9,63 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECORD_BYTES 63 /* one write within one sector */
 #define SCAN_BYTES 4096
 #define EQUAL_LINES_MAX 1000000
 
-/* ---- progress ---- */
+/* ---- records ---- */
 
-struct err *spool_progress_read(const char *path, struct spool_progress *ret_progress)
+struct err *spool_record_read(const char *path, int64_t *ret_fields, size_t count)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
-    struct slice text;
+    struct slice text = SLICE_NONE;
     struct err *e = file_read(arena, path, 4096, &text);
-    struct spool_progress p = {0};
     if (e && e->kind != ERR_NOT_FOUND)
         return e;
-    if (!e) {
-        struct slice rest = text, field[3] = {SLICE_NONE, SLICE_NONE, SLICE_NONE};
-        for (size_t i = 0; i < ARRAY_SIZE(field) && rest.ptr; i++)
-            field[i] = slice_cut(&rest, ',');
-        if (!slice_to_i64(slice_trim(field[0]), 0, INT64_MAX, &p.offset) || !slice_to_i64(slice_trim(field[1]), 0, INT64_MAX, &p.last_ms) ||
-            !slice_to_i64(slice_trim(field[2]), 0, INT64_MAX, &p.sending_offset))
-            p = (struct spool_progress){0};
-    }
     err_free(e);
-    *ret_progress = p;
+    bool good = true;
+    for (size_t i = 0; i < count; i++) {
+        struct slice field = text.ptr ? slice_trim(slice_cut(&text, ',')) : S("");
+        good = good && slice_to_i64(field, 0, INT64_MAX, &ret_fields[i]);
+    }
+    for (size_t i = 0; i < count && !good; i++)
+        ret_fields[i] = 0;
     return NULL;
 }
 
-struct err *spool_progress_write(const char *path, const struct spool_progress *progress, bool durable)
+struct err *spool_record_write(const char *path, const int64_t *fields, size_t count, bool durable)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
-    struct slice record = slice_fmt(arena, "%20lld,%20lld,%20lld\n", (long long)progress->offset, (long long)progress->last_ms,
-                                    (long long)progress->sending_offset);
+    struct strbuf record = STRBUF_ARENA(arena);
+    for (size_t i = 0; i < count; i++)
+        strbuf_append_fmt(&record, "%20lld%c", (long long)fields[i], i + 1 < count ? ',' : '\n');
     bool fresh = !path_exists(path);
     _cleanup_(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(errno, "opening %s", path);
     ssize_t n = pwrite(fd, record.ptr, record.len, 0);
-    if (n != RECORD_BYTES)
+    if (n != (ssize_t)record.len)
         return err_errno(n < 0 ? errno : ENOSPC, "writing %s", path);
     if (durable)
         thread_may_block("an fsync");
     if (durable && fdatasync(fd) < 0)
         return err_errno(errno, "syncing %s", path);
     return durable && fresh ? file_sync_parent(path) : NULL;
+}
+
+/* ---- progress ---- */
+
+struct err *spool_progress_read(const char *path, struct spool_progress *ret_progress)
+{
+    int64_t fields[3];
+    TRY(spool_record_read(path, fields, ARRAY_SIZE(fields)));
+    *ret_progress = (struct spool_progress){.offset = fields[0], .last_ms = fields[1], .sending_offset = fields[2]};
+    return NULL;
+}
+
+struct err *spool_progress_write(const char *path, const struct spool_progress *progress, bool durable)
+{
+    const int64_t fields[] = {progress->offset, progress->last_ms, progress->sending_offset};
+    return spool_record_write(path, fields, ARRAY_SIZE(fields), durable);
 }
 
 /* ---- where a log goes on ---- */
