@@ -77,6 +77,8 @@ def comparable(step):
     for name in ("stdout", "stderr") if "kubectl" in step else ():
         if isinstance(step.get(name), list):
             step[name] = [AGE.sub("{age}", line) for line in step[name]]
+    if step.get("kubectl", [""])[0] == "drain" and isinstance(step.get("stdout"), list):
+        step["stdout"].sort()  # it evicts all pods at once, each in a thread of its own that says so
     for name in ("requests", "kubectl", "stdin", "env", "files", "faults", "background", "cold", "note", "tokens") if "kubectl" in step else ():
         step.pop(name, None)
     return step
