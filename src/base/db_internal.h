@@ -20,7 +20,14 @@ struct db_tx { /* a connection */
     struct db_tx *next; /* in the pool */
 };
 
-struct write_request;
+/* Its fields are the caller's until it is queued, and the writer's until done is set under the lock. */
+struct write_request {
+    db_fn fn;
+    void *arg;
+    struct err *result;
+    bool done;
+    struct write_request *next;
+};
 
 /* See db_writer.c. db.lock guards all but connection, log_pages and checkpointed, which are of the thread that set busy, and
  * checkpoint_connection, which is the checkpointer's. */

@@ -15,15 +15,6 @@
 
 static struct db_stats totals; /* of all databases of the process */
 
-/* Its fields are the caller's until it is queued, and the writer's until done is set under the lock. */
-struct write_request {
-    db_fn fn;
-    void *arg;
-    struct err *result;
-    bool done;
-    struct write_request *next;
-};
-
 static struct err *run_closure(struct db_tx *tx, struct write_request *r)
 {
     struct err *e = r->fn(tx, r->arg);
@@ -35,16 +26,36 @@ static struct err *run_in_savepoint(struct db_tx *tx, struct write_request *r)
 {
     TRY(db_control(tx, "SAVEPOINT call"));
     struct err *e = run_closure(tx, r);
-    if (e) {
+    if (e && !sqlite3_get_autocommit(tx->handle)) {
         struct err *second = db_control(tx, "ROLLBACK TO call");
         if (!second)
             second = db_control(tx, "RELEASE call");
-        err_free(second); /* if the whole transaction was rolled back, the commit below tells */
-        return e;
+        err_free(second);
     }
-    return db_control(tx, "RELEASE call");
+    return e ? e : db_control(tx, "RELEASE call");
 }
 
+static void set_result(struct write_request *r, const struct err *e)
+{
+    struct err *copy = err_new(e->kind, "%s", e->message);
+    copy->no_space = e->no_space;
+    err_free(r->result);
+    r->result = copy;
+}
+
+/* True: the whole transaction is undone. One closure's statement found no space or could not write, and then SQLite undoes all of it; to go on
+ * would make a transaction of each savepoint, that is commit what is answered with an error. */
+static bool is_undone(struct db_tx *tx, struct write_request *first, const struct write_request *last)
+{
+    if (!sqlite3_get_autocommit(tx->handle))
+        return false;
+    for (struct write_request *r = first; r; r = r->next)
+        if (r != last)
+            set_result(r, last->result);
+    return true;
+}
+
+/* Runs the closures and sets their results. An error is that of the transaction itself, and all of theirs. */
 static struct err *run_group(struct db_tx *tx, struct write_request *first)
 {
     TRY(db_control(tx, "BEGIN IMMEDIATE"));
@@ -53,8 +64,11 @@ static struct err *run_group(struct db_tx *tx, struct write_request *first)
         if (first->result)
             return sqlite3_get_autocommit(tx->handle) ? NULL : db_control(tx, "ROLLBACK");
     } else {
-        for (struct write_request *r = first; r; r = r->next)
+        for (struct write_request *r = first; r; r = r->next) {
             r->result = run_in_savepoint(tx, r);
+            if (r->result && is_undone(tx, first, r))
+                return NULL;
+        }
     }
     int64_t began_us = monotonic_us();
     struct err *e = db_control(tx, "COMMIT");
@@ -92,11 +106,8 @@ static void write_group(struct db *db, struct write_request *first)
         w->failed = true;
     for (struct write_request *r = first; r;) {
         struct write_request *next = r->next;
-        if (group) {
-            err_free(r->result);
-            r->result = err_new(group->kind, "%s", group->message);
-            r->result->no_space = group->no_space;
-        }
+        if (group)
+            set_result(r, group);
         r->done = true; /* r may be gone after the lock is let go */
         r = next;
     }
