@@ -159,10 +159,13 @@ struct err *data_dir_root_key(struct arena *arena, const char *dir, struct slice
     return NULL;
 }
 
-struct err *data_dir_announce(struct arena *arena, const char *dir, struct slice endpoint)
+struct err *data_dir_write_endpoint(struct arena *arena, const char *dir, struct slice endpoint)
 {
-    /* The pid last: who sees its own child's pid there may believe the endpoint, also after a crash left both files of an earlier one. */
-    TRY(file_write_atomic(path_in(arena, dir, "endpoint"), slice_fmt(arena, "%.*s\n", SLICE_ARG(endpoint)), 0600));
+    return file_write_atomic(path_in(arena, dir, "endpoint"), slice_fmt(arena, "%.*s\n", SLICE_ARG(endpoint)), 0600);
+}
+
+struct err *data_dir_write_pid(struct arena *arena, const char *dir)
+{
     return file_write_atomic(path_in(arena, dir, "emberd.pid"), slice_fmt(arena, "%d\n", (int)getpid()), 0600);
 }
 

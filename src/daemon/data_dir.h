@@ -16,6 +16,8 @@ struct root_key {
 struct err *data_dir_claim(struct arena *arena, const char *dir, int *ret_lock_fd) NODISCARD;
 /* DIR/root-credentials: an AWS credentials file with the profile ember (0600); made on first use. */
 struct err *data_dir_root_key(struct arena *arena, const char *dir, struct slice region, struct root_key *ret_key) NODISCARD;
-/* DIR/emberd.pid and DIR/endpoint, each replaced whole. */
-struct err *data_dir_announce(struct arena *arena, const char *dir, struct slice endpoint) NODISCARD;
+/* DIR/endpoint, where `ember` finds the daemon, and DIR/emberd.pid, each replaced whole. The pid last, once requests are let in: who sees its
+ * own child's pid there may believe the endpoint, also after a crash left both files of an earlier one. */
+struct err *data_dir_write_endpoint(struct arena *arena, const char *dir, struct slice endpoint) NODISCARD;
+struct err *data_dir_write_pid(struct arena *arena, const char *dir) NODISCARD;
 void data_dir_retract(struct arena *arena, const char *dir);

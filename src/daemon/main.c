@@ -113,8 +113,13 @@ static int serve(struct arena *arena, const struct config *config, struct reload
         e = daemon_start(config, &key, &installation, &daemon);
     if (e)
         return fail(e);
-    e = data_dir_announce(arena, config->data_dir, daemon_endpoint(daemon));
+    e = data_dir_write_endpoint(arena, config->data_dir, daemon_endpoint(daemon));
+    if (!e) {
+        daemon_open(daemon);
+        e = data_dir_write_pid(arena, config->data_dir);
+    }
     if (e) {
+        data_dir_retract(arena, config->data_dir);
         daemon_stop(daemon);
         return fail(e);
     }

@@ -343,7 +343,6 @@ static struct err *start_parts(struct daemon *daemon, const struct root_key *key
         .region = config->region,
         .endpoint = daemon->endpoint,
     };
-    edge_open(daemon->edge, &daemon->parts);
     return NULL;
 }
 
@@ -362,6 +361,11 @@ struct err *daemon_start(const struct config *config, const struct root_key *key
     }
     *ret_daemon = daemon;
     return NULL;
+}
+
+void daemon_open(struct daemon *daemon)
+{
+    edge_open(daemon->edge, &daemon->parts);
 }
 
 struct slice daemon_endpoint(const struct daemon *daemon)

@@ -13,7 +13,7 @@
 
 enum door {
     DOOR_SERVICE, /* service is set */
-    DOOR_HEALTH,  /* unsigned /healthz */
+    DOOR_HEALTH,  /* unsigned /healthz: 200 while requests are let in, else 503 */
     DOOR_METRICS, /* /metrics, unsigned or with a bearer token */
     DOOR_EVENTS,  /* /ember/events, signed as service, which is emr-containers */
     DOOR_EFFECTIVE, /* /ember/jobruns/ID/effective, as well */

@@ -306,6 +306,17 @@ static void answer_plain(struct passage *p, int status, struct slice text)
     http_respond(p->http, status, headers, ARRAY_SIZE(headers), text);
 }
 
+/* Whether the daemon lets requests in: not yet while it starts, no longer while it stops. */
+static void serve_health(struct passage *p)
+{
+    if (!edge_enter_now(p->edge)) {
+        answer_plain(p, 503, S("not ready\n"));
+        return;
+    }
+    edge_leave(p->edge, EDGE_CONTROL);
+    answer_plain(p, 200, S("ok\n"));
+}
+
 static bool is_aws(const struct passage *p)
 {
     return p->target.door == DOOR_SERVICE || p->target.door == DOOR_UNKNOWN;
@@ -315,7 +326,7 @@ static void serve(struct passage *p)
 {
     switch (p->target.door) {
     case DOOR_HEALTH:
-        answer_plain(p, 200, S("ok\n"));
+        serve_health(p);
         return;
     case DOOR_METRICS:
         edge_serve_metrics(p->edge, p->http, p->request_id);

@@ -1,10 +1,10 @@
 """emberd itself: its door, its data directory, its words when it cannot start, and what a restart keeps."""
-import datetime, os, socket, stat, subprocess, tempfile
+import contextlib, datetime, os, socket, stat, subprocess, tempfile
 
 import pytest
 from botocore.exceptions import ClientError
 
-from ember import EMBERD, Ember, running, wait_for
+from ember import EMBER, EMBERD, Ember, running, wait_for
 from jobs import JobEmber
 from signing import plain, signed
 
@@ -22,6 +22,24 @@ def test_it_says_where_it_is_in_three_lines(ember):
 
 def test_healthz_needs_no_signature(ember):
     assert plain(ember, "GET", "/healthz")[::2] == (200, b"ok\n")
+
+
+def test_healthz_answers_ok_once_clients_can_find_their_way(tmp_path):
+    """Not before `ember env` knows the endpoint, though the port is taken early. Until then it says 503."""
+    daemon, heard = Ember(tmp_path), []
+
+    def ready():
+        with contextlib.suppress(OSError):
+            heard.append(plain(daemon, "GET", "/healthz")[::2])
+        return heard and heard[-1][0] == 200
+    with running(daemon):
+        daemon.stop() # its port is known now, and its files are gone
+        with open(daemon.log_path, "ab") as log:
+            daemon.process = subprocess.Popen([EMBERD, "--data-dir", daemon.data_dir, "--listen", daemon.listen], stdout=subprocess.DEVNULL, stderr=log)
+        wait_for(lambda: daemon.process.poll() is not None or ready(), "emberd to be ready", 60)
+        assert (daemon.data_dir / "endpoint").exists()
+        assert heard[-1] == (200, b"ok\n") and set(heard[:-1]) <= {(503, b"not ready\n")}
+        assert daemon.run(EMBER, "env").stdout.startswith(b"export AWS_ENDPOINT_URL=")
 
 
 @pytest.mark.parametrize("path", ["/console/", "/id/abc/keys"])
