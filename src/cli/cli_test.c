@@ -315,6 +315,8 @@ static void test_a_run_tells_its_cause_and_exit_code(void **state)
          "exit code 99999999999999999999999", true, 1},
         {"{\"state\":\"FAILED\",\"stateDetails\":\"exit code 0\"}", "exit code 0", true, 1},
         {"{\"state\":\"FAILED\",\"stateDetails\":\"exit code \"}", "exit code", true, 1},
+        {"{\"state\":\"FAILED\",\"stateDetails\":\"Verify the spelling and corr... JobRun failed. Please refer logs x\"}",
+         "Verify the spelling and corr...", true, 1},
         {"{\"state\":\"FAILED\"}", "", true, 1},
         {"{\"state\":\"PENDING\",\"stateDetails\":\"Waits.\"}", "Waits", false, 1},
     };

@@ -252,9 +252,8 @@ struct slice job_run_cause(const struct json *run)
     if (tail > 0)
         details = slice_sub(details, 0, (size_t)tail);
     details = slice_trim(details);
-    while (details.len && details.ptr[details.len - 1] == '.')
-        details.len--;
-    return details;
+    bool cut_short = slice_ends_with(details, S("..."));
+    return slice_ends_with(details, S(".")) && !cut_short ? slice_sub(details, 0, details.len - 1) : details;
 }
 
 int job_run_exit_code(const struct json *run)
