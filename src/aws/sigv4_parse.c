@@ -6,6 +6,7 @@
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define AUTHORIZATION_MAX_BYTES 8192
 #define MAX_SIGNED_HEADERS_BYTES 4096
+#define SIGNED_HEADERS_MAX 256 /* more than a request may have (http/parser.h) */
 
 static struct sigv4_result failed(enum sigv4_check check, struct slice text)
 {
@@ -46,6 +47,24 @@ bool sigv4_parse_credential(struct slice credential, struct sigv4_auth *auth)
     auth->region = parts[2];
     auth->service = parts[3];
     auth->scope = slice_from(credential, parts[0].len + 1);
+    return true;
+}
+
+/* Each header's values are written once into what is signed: else a short list of names makes gigabytes of a long header. No client names one
+ * twice. */
+static bool are_distinct(struct arena *arena, struct slice signed_headers)
+{
+    struct slice *seen = ARENA_ARRAY(arena, SIGNED_HEADERS_MAX, struct slice);
+    size_t count = 0;
+    for (struct slice rest = signed_headers; rest.ptr;) {
+        struct slice name = slice_cut(&rest, ';');
+        if (count == SIGNED_HEADERS_MAX)
+            return false;
+        for (size_t i = 0; i < count; i++)
+            if (slice_eq_nocase(seen[i], name))
+                return false;
+        seen[count++] = name;
+    }
     return true;
 }
 
@@ -148,6 +167,8 @@ static struct sigv4_result parse_query(struct arena *arena, const struct aws_req
         return failed(SIGV4_PRESIGN_MALFORMED,
                       S("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
                         "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."));
+    if (auth->signed_headers.len > MAX_SIGNED_HEADERS_BYTES)
+        return failed(SIGV4_PRESIGN_MALFORMED, S("Too many signed headers."));
     if (!sigv4_parse_credential(credential, auth))
         return failed(SIGV4_PRESIGN_MALFORMED,
                       S("Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
@@ -195,7 +216,7 @@ struct sigv4_result sigv4_parse(struct arena *arena, const struct aws_request *r
     if (result.check == SIGV4_OK && header.ptr && slice_eq(auth.service, S("s3")) &&
         (slice_find(request->query, S("X-Amz-Algorithm=")) >= 0 || slice_find(request->query, S("AWSAccessKeyId=")) >= 0))
         return failed(SIGV4_TWO_WAYS, SLICE_NONE);
-    if (result.check == SIGV4_OK && !is_hex64(auth.signature))
+    if (result.check == SIGV4_OK && (!is_hex64(auth.signature) || !are_distinct(arena, auth.signed_headers)))
         return failed(SIGV4_MISMATCH, SLICE_NONE);
     return result;
 }

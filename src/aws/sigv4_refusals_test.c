@@ -9,6 +9,7 @@
 #include "aws/sigv2.h"
 #include "aws/sigv4.h"
 #include "base/encode.h"
+#include "base/strbuf.h"
 #include <string.h>
 
 #define NOW_MS INT64_C(1795295400000) /* 20261121T211000Z */
@@ -384,6 +385,57 @@ static void test_two_authorization_headers_are_refused(void **state)
     }
 }
 
+/* The signature is good each time: what is refused is the list of names. */
+static void test_a_header_is_signed_once(void **state)
+{
+    static const struct {
+        const char *names;
+        enum sigv4_check check;
+    } rows[] = {
+        {"content-type;host;x-amz-date", SIGV4_OK},
+        {"content-type;host;x-absent;x-amz-date", SIGV4_OK},
+        {"content-type;host;host;x-amz-date", SIGV4_MISMATCH},
+        {"content-type;Content-Type;host;x-amz-date", SIGV4_MISMATCH},
+        {"content-type;host;x-amz-date;;", SIGV4_MISMATCH},
+    };
+    struct instant now = {NOW_MS};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct aws_header headers[] = {{S("Host"), S("h")}, {S("Content-Type"), S("text/x")}, {S("X-Amz-Date"), S("20261121T211000Z")}, {S("Authorization"), S("")}};
+        struct aws_request request = {.method = S("POST"), .path = S("/"), .query = SLICE_NONE, .headers = {headers, ARRAY_SIZE(headers)}, .body = S("")};
+        struct slice scope = S("20261121/us-east-1/sts/aws4_request"), names = slice_from_cstr(rows[i].names);
+        uint8_t key[32];
+        char signature[64];
+        sigv4_signing_key(SECRET, S("20261121"), REGION, S("sts"), key);
+        sigv4_signature(*state, key, headers[2].value, scope,
+                        sigv4_canonical_request(*state, &request, SIGV4_TABS_ARE_BLANKS, S("/"), names, S(SHA256_OF_NOTHING)), signature);
+        headers[3].value = slice_fmt(*state, "AWS4-HMAC-SHA256 Credential=AK/%.*s, SignedHeaders=%.*s, Signature=%.64s", SLICE_ARG(scope), SLICE_ARG(names), signature);
+        struct sigv4_auth auth = {0};
+        struct sigv4_chain chain;
+        struct sigv4_result result = sigv4_parse(*state, &request, &auth);
+        if (result.check == SIGV4_OK)
+            result = sigv4_check_scope(*state, &auth, &request, S("sts"), SLICE_NONE, now);
+        if (result.check == SIGV4_OK)
+            result = sigv4_check_signature(*state, &auth, &request, SECRET, &chain);
+        if (result.check != rows[i].check)
+            fail_msg("%s: %d", rows[i].names, (int)result.check);
+    }
+}
+
+static void test_a_url_names_no_more_headers_than_a_header_may(void **state)
+{
+    struct strbuf query = STRBUF_ARENA(*state);
+    struct aws_header host = {S("Host"), S("h")};
+    strbuf_append_cstr(&query, QUERY("AWS4-HMAC-SHA256", "s3", "20261121T211000Z", ""));
+    for (int i = 0; i < 2000; i++)
+        strbuf_append_fmt(&query, "%%3Bx%d", i);
+    strbuf_append_cstr(&query, "&X-Amz-Expires=60" SIGNATURE);
+    struct aws_request request = {.method = S("GET"), .path = S("/b/k"), .query = strbuf_slice(&query), .headers = {&host, 1}, .body = S("")};
+    struct sigv4_auth auth = {0};
+    struct sigv4_result result = sigv4_parse(*state, &request, &auth);
+    assert_int_equal(result.check, SIGV4_PRESIGN_MALFORMED);
+    assert_error(sigv4_err(*state, &s3_service, &auth, result, REGION, (struct instant){NOW_MS}), "AuthorizationQueryParametersError", 400);
+}
+
 static void test_tabs_inside_a_value_are_blanks_or_kept(void **state)
 {
     struct aws_header header = {S("x-amz-meta-a"), S(" a \t b\tc  d ")};
@@ -404,6 +456,8 @@ int main(void)
         TEST(test_presigned_queries),
         TEST(test_one_way_to_sign_at_a_time),
         TEST(test_two_authorization_headers_are_refused),
+        TEST(test_a_header_is_signed_once),
+        TEST(test_a_url_names_no_more_headers_than_a_header_may),
         TEST(test_tabs_inside_a_value_are_blanks_or_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
