@@ -150,11 +150,17 @@ static void append_resource(struct strbuf *out, const struct aws_request *reques
     }
 }
 
-/* What is signed is separated by line feeds: a decoded one in a name or value would let the same text be cut elsewhere. */
-static bool has_line_feed(struct aws_params params)
+/* What is signed is separated by line feeds: a decoded one in a name or value would let the same text be cut elsewhere. And nothing behind a
+ * NUL would be in it. */
+static bool has_stop(struct slice text)
+{
+    return slice_index(text, '\n') >= 0 || slice_has_nul(text);
+}
+
+static bool has_stops(struct aws_params params)
 {
     for (size_t i = 0; i < params.count; i++)
-        if (slice_index(params.items[i].name, '\n') >= 0 || slice_index(params.items[i].value, '\n') >= 0)
+        if (has_stop(params.items[i].name) || has_stop(params.items[i].value))
             return true;
     return false;
 }
@@ -178,7 +184,7 @@ struct sigv4_result sigv2_check_signature(struct arena *arena, const struct sigv
                                           struct slice secret)
 {
     struct aws_params params;
-    if (!aws_params_parse(arena, request->query, AWS_PLUS_KEPT, &params) || has_line_feed(params))
+    if (!aws_params_parse(arena, request->query, AWS_PLUS_KEPT, &params) || has_stops(params))
         return failed(SIGV4_MISMATCH, NULL);
     struct strbuf text = STRBUF_ARENA(arena);
     strbuf_append_fmt(&text, "%.*s\n%.*s\n%.*s\n%.*s\n", SLICE_ARG(request->method),

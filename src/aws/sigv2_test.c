@@ -101,6 +101,25 @@ static void look_at_one(struct arena *arena, const char *name, struct aws_reques
     }
 }
 
+/* Every parameter of the query with a NUL and more behind its value. */
+static void look_behind_nuls(struct arena *arena, const char *name, struct aws_request request)
+{
+    for (struct slice rest = request.query; rest.ptr;) {
+        struct slice part = slice_cut(&rest, '&');
+        size_t end = (size_t)(part.ptr - request.query.ptr) + part.len;
+        struct aws_request changed = request;
+        changed.query = slice_fmt(arena, "%.*s%s%%00x%.*s", SLICE_ARG(slice_sub(request.query, 0, end)), slice_index(part, '=') < 0 ? "=" : "",
+                                  SLICE_ARG(slice_from(request.query, end)));
+        if (verify(arena, &changed, SECRET, 0) == SIGV4_OK)
+            fail_msg("%s: %.*s is let in", name, SLICE_ARG(changed.query));
+    }
+}
+
+static void test_nothing_hides_behind_a_nul(void **state)
+{
+    each_vector(*state, look_behind_nuls);
+}
+
 static void test_what_botocore_signed_verifies_and_nothing_near_it(void **state)
 {
     each_vector(*state, look_at_one);
@@ -178,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_what_botocore_signed_verifies_and_nothing_near_it),
+        TEST(test_nothing_hides_behind_a_nul),
         TEST(test_line_feeds_cannot_move_what_is_signed),
         TEST(test_what_cannot_be_read_is_told_in_s3s_words),
     };
