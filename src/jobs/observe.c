@@ -15,6 +15,7 @@ struct run {
     struct pod *pods, *last;
     struct pod **buckets; /* by name */
     size_t bucket_count, pod_count;
+    char *pinned, *pinned_uid;        /* the driver's name and uid, once they are on record; or NULL */
     struct instant driver_created_at; /* of the latest driver */
     char *trouble;                    /* of an executor that is forgotten: the first under that driver; or NULL */
     struct instant trouble_at;        /* when that executor was created */
@@ -41,6 +42,8 @@ static void run_free(struct run *run)
     }
     free(run->buckets);
     free(run->trouble);
+    free(run->pinned);
+    free(run->pinned_uid);
     free(run->cluster);
     free(run->namespace_);
     free(run->id);
@@ -172,11 +175,17 @@ static void pod_remove(struct run *run, struct pod *p)
     run->pod_count--;
 }
 
+/* It has the name of our driver and is another pod. */
+static bool is_namesake(const struct run *run, const struct pod *p)
+{
+    return run->pinned && p->uid.len && slice_eq(p->name, slice_from_cstr(run->pinned)) && !slice_eq(p->uid, slice_from_cstr(run->pinned_uid));
+}
+
 /* Of two pods of one name the other is the one that counts. What we have written is the newest there is: until the watch tells of it, the
  * watch is still at those before it; after that the watch is in order. */
 static bool is_present_one(const struct pod *before, enum observed what)
 {
-    return what == OBSERVED_CREATED || what == OBSERVED_LAUNCHED || (what == OBSERVED_PRESENT && !before->untold && !before->launched);
+    return what == OBSERVED_CREATED || what == OBSERVED_LAUNCHED || (what == OBSERVED_PRESENT && !before->untold);
 }
 
 /* Takes fresh in the place of before (NULL: nothing was known), or what it tells into before. */
@@ -184,14 +193,10 @@ static bool replaces(struct pod *before, struct pod *fresh, enum observed what)
 {
     if (!before)
         return true;
-    if (before->uid.len && fresh->uid.len && !slice_eq(before->uid, fresh->uid)) {
-        if (what == OBSERVED_PRESENT && before->launched && !before->untold)
-            before->gone = true; /* somebody else's has its name now */
+    if (before->uid.len && fresh->uid.len && !slice_eq(before->uid, fresh->uid))
         return is_present_one(before, what);
-    }
     bool told_less = fresh->gone && !fresh->container_count; /* a tombstone has no status */
     bool written = what == OBSERVED_CREATED || what == OBSERVED_LAUNCHED;
-    fresh->launched = before->launched = before->launched || fresh->launched;
     if (!told_less && (!written || before->untold))
         return true;
     before->gone = before->gone || fresh->gone;
@@ -203,7 +208,10 @@ static bool replaces(struct pod *before, struct pod *fresh, enum observed what)
 static void put(struct run *run, struct pod *p, enum observed what)
 {
     struct pod **link = pod_find(run, p->name, &p->place);
-    if (!replaces(*link, p, what)) {
+    bool namesake = is_namesake(run, p);
+    if (namesake && *link && !(*link)->untold && what == OBSERVED_PRESENT)
+        (*link)->gone = true; /* ours, or its name would not be free */
+    if (namesake || !replaces(*link, p, what)) {
         pod_free(p);
         return;
     }
@@ -213,6 +221,18 @@ static void put(struct run *run, struct pod *p, enum observed what)
         pod_replace(run, link, p);
     else
         pod_add(run, p);
+}
+
+/* False: nothing new. */
+static bool pin(struct run *run, struct slice name, struct slice uid)
+{
+    if (!uid.len || (run->pinned && slice_eq(name, slice_from_cstr(run->pinned)) && slice_eq(uid, slice_from_cstr(run->pinned_uid))))
+        return false;
+    free(run->pinned);
+    free(run->pinned_uid);
+    run->pinned = heap_cstr(name);
+    run->pinned_uid = heap_cstr(uid);
+    return true;
 }
 
 static void take(struct observations *obs, struct arena *arena, const struct observed_place *place, const struct json *pod, enum observed what,
@@ -227,6 +247,8 @@ static void take(struct observations *obs, struct arena *arena, const struct obs
     mutex_lock(&obs->lock);
     struct run *run = ensure(obs, run_id);
     bool ours = !run->placed || is_of_run(run, place);
+    if (ours && what == OBSERVED_LAUNCHED)
+        (void)pin(run, fresh->name, fresh->uid);
     if (ours)
         put(run, fresh, what);
     mutex_unlock(&obs->lock);
@@ -266,12 +288,58 @@ void observations_place(struct observations *obs, struct slice run_id, struct sl
     mutex_unlock(&obs->lock);
 }
 
+void observations_pin(struct observations *obs, struct slice run_id, struct slice driver_pod, struct slice uid)
+{
+    mutex_lock(&obs->lock);
+    struct run *run = ensure(obs, run_id);
+    bool fresh = pin(run, driver_pod, uid);
+    for (struct pod *p = fresh ? run->pods : NULL, *next; p; p = next) { /* a namesake that was told of before */
+        next = p->next;
+        if (!is_namesake(run, p))
+            continue;
+        pod_remove(run, p);
+        pod_free(p);
+    }
+    mutex_unlock(&obs->lock);
+}
+
+struct drivers {
+    struct slice *uids;
+    size_t count;
+};
+
+/* Under the lock: the uids of the run's drivers that are known. */
+static struct drivers drivers_of(struct arena *arena, const struct run *run)
+{
+    struct drivers drivers = {0};
+    size_t most = 1;
+    for (const struct pod *p = run ? run->pods : NULL; p; p = p->next)
+        most += p->driver;
+    drivers.uids = ARENA_ARRAY(arena, most, struct slice);
+    if (run && run->pinned_uid)
+        drivers.uids[drivers.count++] = slice_from_cstr(run->pinned_uid);
+    for (const struct pod *p = run ? run->pods : NULL; p; p = p->next) {
+        if (p->driver && p->uid.len && is_seen(run, p))
+            drivers.uids[drivers.count++] = p->uid;
+    }
+    return drivers;
+}
+
+/* A driver of the run, or an executor that such a driver has made. */
+static bool is_ours(const struct run *run, const struct pod *p, const struct drivers *drivers)
+{
+    bool ours = p->driver;
+    for (size_t i = 0; i < p->owner_count && !ours; i++)
+        ours = p->owners[i].len && slice_is_one_of(p->owners[i], drivers->uids, drivers->count);
+    return ours && is_seen(run, p);
+}
+
 /* Which of the executors there are under the driver keeps the job from going on: the first that does not start, when none runs. */
-static const struct pod *waiting_executor(const struct run *run, struct instant driver_created_at)
+static const struct pod *waiting_executor(const struct run *run, const struct drivers *drivers, struct instant driver_created_at)
 {
     const struct pod *first = NULL;
     for (const struct pod *p = run->pods; p; p = p->next) {
-        if (p->driver || p->gone || !is_seen(run, p) || p->created_at.ms < driver_created_at.ms)
+        if (p->driver || p->gone || p->created_at.ms < driver_created_at.ms || !is_ours(run, p, drivers))
             continue;
         if (p->running)
             return NULL;
@@ -288,8 +356,9 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
     size_t pods = 0;
     mutex_lock(&obs->lock);
     struct run *run = *find(obs, run_id);
+    struct drivers drivers = drivers_of(arena, run);
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
-        if (!is_seen(run, p))
+        if (!is_ours(run, p, &drivers))
             continue;
         pods += !p->gone;
         all_deleted = all_deleted && (p->gone || p->deleted_by.ms);
@@ -307,10 +376,10 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
     if (run && run->trouble && seen.driver != DRIVER_ABSENT && run->trouble_at.ms >= seen.driver_created_at.ms)
         seen.executor_trouble = slice_dup_cstr(arena, run->trouble);
     for (struct pod *p = run ? run->pods : NULL; p && seen.driver != DRIVER_ABSENT && !seen.executor_trouble.ptr; p = p->next) {
-        if (is_seen(run, p) && p->trouble.len && p->created_at.ms >= seen.driver_created_at.ms) /* an earlier attempt's is another matter */
+        if (p->trouble.len && is_ours(run, p, &drivers) && p->created_at.ms >= seen.driver_created_at.ms) /* an earlier attempt's is another matter */
             seen.executor_trouble = slice_dup(arena, p->trouble);
     }
-    const struct pod *waiting = run && seen.driver == DRIVER_RUNNING ? waiting_executor(run, seen.driver_created_at) : NULL;
+    const struct pod *waiting = run && seen.driver == DRIVER_RUNNING ? waiting_executor(run, &drivers, seen.driver_created_at) : NULL;
     if (waiting) {
         seen.executor_waiting = slice_dup(arena, waiting->waiting);
         seen.executor_waiting_since = waiting->created_at;
@@ -341,12 +410,14 @@ void observations_containers(struct observations *obs, struct arena *arena, stru
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next)
         count += p->container_count;
     struct observed_container *list = ARENA_ARRAY(arena, count + 1, struct observed_container);
+    struct drivers drivers = drivers_of(arena, run);
     count = 0;
     for (struct pod *p = run ? run->pods : NULL, *next; p; p = next) {
         next = p->next;
         if (!is_seen(run, p))
             continue;
-        for (size_t i = 0; i < p->container_count; i++) {
+        bool ours = is_ours(run, p, &drivers);
+        for (size_t i = 0; ours && i < p->container_count; i++) {
             list[count++] = (struct observed_container){
                 .pod = slice_dup(arena, p->name),
                 .container = slice_dup(arena, p->containers[i].name),
@@ -355,7 +426,8 @@ void observations_containers(struct observations *obs, struct arena *arena, stru
             };
         }
         if (p->gone && !p->driver) {
-            keep_trouble(run, p);
+            if (ours)
+                keep_trouble(run, p);
             pod_remove(run, p);
             pod_free(p);
         }
@@ -373,9 +445,10 @@ void observations_pods(struct observations *obs, struct arena *arena, struct sli
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next)
         count++;
     struct slice *names = ARENA_ARRAY(arena, count + 1, struct slice);
+    struct drivers drivers = drivers_of(arena, run);
     count = 0;
     for (struct pod *p = run ? run->pods : NULL; p; p = p->next) {
-        if (!p->gone && is_seen(run, p))
+        if (!p->gone && is_ours(run, p, &drivers))
             names[count++] = slice_dup(arena, p->name);
     }
     mutex_unlock(&obs->lock);

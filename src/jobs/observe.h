@@ -15,10 +15,9 @@ void observations_free(struct observations *obs);
 
 /* CREATED: as we have found it, LAUNCHED: as we have just written it; a pod that the watch has told of already stays as the watch told it. GONE
  * keeps what was known of its containers when the object no longer says it. Pods of one name are told apart by their uids: what the watch still
- * has to tell of an earlier one changes nothing of the one that was created after it, and one that the watch tells of after a LAUNCHED one is not
- * ours: ours is gone. */
+ * has to tell of an earlier one changes nothing of the one that was created after it. LAUNCHED pins its uid. */
 enum observed { OBSERVED_PRESENT, OBSERVED_GONE, OBSERVED_CREATED, OBSERVED_LAUNCHED };
-/* Anybody may label a pod as a run's: a run's are those in its namespace of its cluster. */
+/* Anybody may label a pod as a run's: a run's are the drivers in its namespace of its cluster, and the executors that such a driver owns. */
 struct observed_place {
     struct slice cluster, namespace_;
 };
@@ -27,6 +26,9 @@ void observations_told(struct observations *obs, struct arena *arena, struct sli
                        struct slice *ret_run_id);
 /* Where the run's pods are, which stays so until observations_drop. Before that nothing that a watch told of the run is seen. */
 void observations_place(struct observations *obs, struct slice run_id, struct slice cluster, struct slice namespace_);
+/* The uid of the attempt's driver pod is on record: no other pod of that name is ours, and when the watch tells of one ours is gone. Stays so until
+ * another is pinned, or observations_drop. */
+void observations_pin(struct observations *obs, struct slice run_id, struct slice driver_pod, struct slice uid);
 /* Takes in one pod that was written, read or missed by its path in the run's place. */
 void observations_pod(struct observations *obs, struct arena *arena, const struct json *pod, enum observed what, struct slice *ret_run_id);
 

@@ -13,9 +13,10 @@ struct pod {
     struct pod *chain;           /* of those whose names have one hash */
     struct arena *arena; /* all that is below */
     struct slice name, uid; /* a name may have another pod after it, a uid never */
+    struct slice *owners;   /* the uids of its owners */
+    size_t owner_count;
     struct observed_place place; /* absent parts: as the run's */
     bool driver, gone;
-    bool launched; /* the answer to its creation has come: no other of its name is ours, when the watch tells of it afterwards */
     bool untold;   /* as we have written it: the watch has not told of it */
     struct observation facts; /* of a driver */
     struct slice trouble;     /* of an executor: why it ended before its time */

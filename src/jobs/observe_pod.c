@@ -122,6 +122,14 @@ static void read_executor(struct pod *p, const struct json *pod)
         p->trouble = slice_fmt(p->arena, "Executor %.*s was evicted: %.*s", SLICE_ARG(number), SLICE_ARG(json_text(JSON_AT(pod, "status", "message"))));
 }
 
+static void read_owners(struct pod *p, const struct json *meta)
+{
+    const struct json *references = json_get(meta, S("ownerReferences"));
+    p->owners = ARENA_ARRAY(p->arena, json_count(references) + 1, struct slice);
+    JSON_FOREACH(r, references)
+        p->owners[p->owner_count++] = slice_dup(p->arena, json_get_text(r, "uid"));
+}
+
 static void read_containers(struct pod *p, const struct json *pod)
 {
     const struct json *statuses = JSON_AT(pod, "status", "containerStatuses");
@@ -146,13 +154,13 @@ struct pod *pod_read(const struct json *pod, const struct observed_place *place,
     fresh->place = (struct observed_place){slice_dup(fresh->arena, place->cluster), slice_dup(fresh->arena, place->namespace_)};
     fresh->driver = slice_eq(json_text(JSON_AT(meta, "labels", LABEL_SPARK_ROLE)), S("driver"));
     fresh->gone = what == OBSERVED_GONE;
-    fresh->launched = what == OBSERVED_LAUNCHED;
     fresh->untold = fresh->facts.untold = what == OBSERVED_CREATED || what == OBSERVED_LAUNCHED;
     fresh->deleted_by = time_at(meta, "deletionTimestamp");
     if (fresh->driver)
         read_driver(fresh, pod);
     else
         read_executor(fresh, pod);
+    read_owners(fresh, meta);
     read_containers(fresh, pod);
     return fresh;
 }

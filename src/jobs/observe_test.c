@@ -31,16 +31,22 @@ static void assert_text(struct slice got, const char *want)
         fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(got), want);
 }
 
-static void tell_of(const char *uid, const char *name, const char *role, const char *status, enum observed what)
+static void tell_owned(const char *uid, const char *owner, const char *name, const char *role, const char *status, enum observed what)
 {
     struct json *pod;
     struct slice id, text = slice_fmt(arena,
-                                      "{\"metadata\":{\"uid\":\"%s\",\"name\":\"%s\",\"creationTimestamp\":\"2026-11-21T21:10:00Z\",\"labels\":"
-                                      "{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"%s\"}},\"status\":%s}",
-                                      uid, name, role, status);
+                                      "{\"metadata\":{\"uid\":\"%s\",\"ownerReferences\":[{\"kind\":\"Pod\",\"uid\":\"%s\"}],\"name\":\"%s\","
+                                      "\"creationTimestamp\":\"2026-11-21T21:10:00Z\",\"labels\":{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"%s\"}},\"status\":%s}",
+                                      uid, owner, name, role, status);
     assert_null(json_parse(arena, text, JSON_DUPLICATES_REFUSE, &pod));
     observations_pod(obs, arena, pod, what, &id);
     assert_text(id, "r");
+}
+
+/* Executors are those of the driver with the uid u. */
+static void tell_of(const char *uid, const char *name, const char *role, const char *status, enum observed what)
+{
+    tell_owned(uid, "u", name, role, status, what);
 }
 
 static void tell(const char *name, const char *role, const char *status, enum observed what)
@@ -195,7 +201,7 @@ static void test_a_watch_that_knows_the_pod_tells_of_its_successor(void **state)
 static void tell_deleted(const char *name, const char *by, const char *more)
 {
     struct json *pod;
-    struct slice id, text = slice_fmt(arena, "{\"metadata\":{\"name\":\"%s\",\"deletionTimestamp\":\"%s\",\"labels\":{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"driver\"}%s",
+    struct slice id, text = slice_fmt(arena, "{\"metadata\":{\"uid\":\"u\",\"name\":\"%s\",\"deletionTimestamp\":\"%s\",\"labels\":{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"driver\"}%s",
                                       name, by, more);
     assert_null(json_parse(arena, text, JSON_DUPLICATES_REFUSE, &pod));
     observations_pod(obs, arena, pod, OBSERVED_PRESENT, &id);
@@ -258,7 +264,7 @@ static struct slice told_in(const char *cluster, const char *namespace_, const c
     struct slice id;
     assert_null(json_parse(arena,
                            slice_fmt(arena,
-                                     "{\"metadata\":{\"uid\":\"%s\",\"name\":\"%s\",\"namespace\":\"%s\",\"labels\":{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"%s\"}},"
+                                     "{\"metadata\":{\"uid\":\"%s\",\"ownerReferences\":[{\"uid\":\"u2\"}],\"name\":\"%s\",\"namespace\":\"%s\",\"labels\":{\"" LABEL_JOB_ID "\":\"r\",\"spark-role\":\"%s\"}},"
                                      "\"status\":%s}",
                                      uid, name, namespace_, role, status),
                            JSON_DUPLICATES_REFUSE, &pod));
@@ -300,6 +306,56 @@ static void test_a_pod_that_takes_the_name_of_the_launched_driver_is_not_the_dri
     tell_of("u3", "d", "driver", RUNNING, OBSERVED_LAUNCHED);
     assert_int_equal(seen().driver, DRIVER_RUNNING);
     assert_false(seen().gone);
+}
+
+static void test_only_the_pod_on_record_is_the_driver(void **state)
+{
+    tell_of("u2", "d", "driver", ENDED("0", ""), OBSERVED_PRESENT); /* the first that a new daemon hears of */
+    assert_int_equal(seen().driver, DRIVER_ENDED);
+    observations_pin(obs, S("r"), S("d"), S("u1"));
+    assert_int_equal(seen().driver, DRIVER_ABSENT);
+    assert_int_equal(seen().pods, 0);
+    tell_of("u2", "d", "driver", ENDED("0", ""), OBSERVED_PRESENT);
+    tell_of("u2", "d", "driver", ENDED("0", ""), OBSERVED_CREATED);
+    assert_int_equal(seen().driver, DRIVER_ABSENT);
+    tell_of("u1", "d", "driver", RUNNING, OBSERVED_PRESENT);
+    tell_of("u2", "d", "driver", "{}", OBSERVED_GONE); /* late */
+    assert_int_equal(seen().driver, DRIVER_RUNNING);
+    tell_of("u3", "d", "driver", RUNNING, OBSERVED_PRESENT);
+    assert_int_equal(seen().driver, DRIVER_ABSENT);
+    assert_true(seen().gone);
+    observations_pin(obs, S("r"), S("d"), S("u1"));
+    observations_pin(obs, S("r"), S("d"), S("")); /* nothing is on record: what was pinned stays */
+    tell_of("u3", "d", "driver", RUNNING, OBSERVED_PRESENT);
+    assert_int_equal(seen().driver, DRIVER_ABSENT);
+}
+
+static void test_executors_are_those_that_a_driver_of_the_run_owns(void **state)
+{
+    struct observed_container *containers;
+    struct slice *names;
+    size_t count;
+    tell_owned("e1", "u1", "e1", "executor", WAITING("ImagePullBackOff", "no such image"), OBSERVED_PRESENT); /* told before its driver */
+    tell_owned("e2", "other", "e2", "executor", RUNNING, OBSERVED_PRESENT);
+    tell_owned("e3", "", "e3", "executor", ENDED("137", ",\"reason\":\"OOMKilled\""), OBSERVED_PRESENT);
+    assert_int_equal(seen().pods, 0);
+    tell_of("u1", "d", "driver", RUNNING, OBSERVED_PRESENT);
+    assert_int_equal(seen().pods, 2);
+    assert_text(seen().executor_waiting, "executor e1: ImagePullBackOff: no such image");
+    assert_null(seen().executor_trouble.ptr);
+    tell_owned("e3", "", "e3", "executor", "{}", OBSERVED_GONE);
+    observations_containers(obs, arena, S("r"), &containers, &count);
+    for (size_t i = 0; i < count; i++)
+        assert_true(slice_eq(containers[i].pod, S("d")) || slice_eq(containers[i].pod, S("e1")));
+    assert_null(seen().executor_trouble.ptr);
+    observations_pods(obs, arena, S("r"), &names, &count);
+    assert_int_equal(count, 2);
+    tell_of("u1", "d", "driver", "{}", OBSERVED_GONE); /* what it has left is still the run's */
+    assert_int_equal(seen().pods, 1);
+    observations_drop(obs, S("r"));
+    observations_pin(obs, S("r"), S("d"), S("u1"));
+    tell_owned("e1", "u1", "e1", "executor", RUNNING, OBSERVED_PRESENT);
+    assert_int_equal(seen().pods, 1);
 }
 
 #define EXECUTORS 3000
@@ -367,6 +423,8 @@ int main(void)
         TEST(test_pods_of_no_run_are_ignored),
         TEST(test_pods_of_another_namespace_or_cluster_are_not_the_runs),
         TEST(test_a_pod_that_takes_the_name_of_the_launched_driver_is_not_the_driver),
+        TEST(test_only_the_pod_on_record_is_the_driver),
+        TEST(test_executors_are_those_that_a_driver_of_the_run_owns),
         TEST(test_an_executor_that_does_not_start_is_told_while_none_runs),
         TEST(test_executors_that_are_gone_are_given_once_and_what_was_wrong_is_kept),
     };

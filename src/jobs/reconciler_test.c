@@ -79,6 +79,28 @@ static void test_a_driver_that_ended_while_the_daemon_was_down_is_told(void **st
     wait_reaped("r1");
 }
 
+static void test_a_pod_that_took_the_drivers_name_while_the_daemon_was_down_is_not_the_driver(void **state)
+{
+    struct json *pod, *made;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    wait_state("r1", "SUBMITTED");
+    set_status(DRIVER_OF("r1"), RUNNING);
+    wait_state("r1", "RUNNING");
+    assert_true(get_run("r1").driver_uid.len > 0);
+    stop();
+    fake_kube_drop_pod(kube, DRIVER_OF("r1"));
+    assert_null(json_parse(arena, S("{\"metadata\":{\"name\":\"" DRIVER_OF("r1") "\",\"labels\":{\"emr-containers.amazonaws.com/job.id\":\"r1\",\"spark-role\":\"driver\"}}}"),
+                           JSON_DUPLICATES_REFUSE, &pod));
+    assert_null(k8s_create(kube, arena, S("/api/v1/namespaces/ns/pods"), pod, &made));
+    set_status(DRIVER_OF("r1"), ENDED(0));
+    start();
+    wait_state("r1", "FAILED");
+    assert_true(slice_starts_with(get_run("r1").state_details, S("The driver pod was deleted before it ended")));
+    wait_reaped("r1");
+}
+
 static void test_a_driver_that_is_deleted_fails_the_run(void **state)
 {
     start();
@@ -250,6 +272,7 @@ int main(void)
         TEST(test_a_daemon_that_dies_at_any_call_loses_and_doubles_nothing),
         TEST(test_runs_queued_at_a_restart_all_run_once),
         TEST(test_a_driver_that_ended_while_the_daemon_was_down_is_told),
+        TEST(test_a_pod_that_took_the_drivers_name_while_the_daemon_was_down_is_not_the_driver),
         TEST(test_a_driver_that_is_deleted_fails_the_run),
         TEST(test_a_driver_that_goes_before_the_watch_knows_it_is_missed),
         TEST(test_lost_events_are_made_good_by_the_next_list),

@@ -80,6 +80,7 @@ static void take_facts(struct step *s)
 static void observe(struct step *s)
 {
     observations_place(s->reconciler->observations, s->run.id, s->run.cluster, s->run.namespace_);
+    observations_pin(s->reconciler->observations, s->run.id, s->facts.driver_pod, s->run.driver_uid);
     observations_get(s->reconciler->observations, s->arena, s->run.id, s->facts.driver_pod, &s->seen);
     feed_observe(s->feed, s->arena, &s->seen);
 }
@@ -93,6 +94,17 @@ static struct json *tombstone_of(struct step *s)
     return pod;
 }
 
+static struct slice uid_of(const struct json *pod)
+{
+    return json_text(JSON_AT(pod, "metadata", "uid"));
+}
+
+/* A pod of the driver's name that is not the one on record. */
+static bool is_namesake(const struct step *s, const struct json *pod)
+{
+    return s->run.driver_uid.len && !slice_eq(uid_of(pod), s->run.driver_uid);
+}
+
 /* Nobody has told of a driver: the answer to its creation may have been lost. */
 static struct err *look_for_unknown(struct step *s, const struct launch_context *context, bool *ret_none)
 {
@@ -101,9 +113,9 @@ static struct err *look_for_unknown(struct step *s, const struct launch_context 
     struct err *e = launch_look(context, s->arena, &s->run, &pod);
     if (e && e->kind != ERR_NOT_FOUND)
         return e;
-    if (!e)
+    *ret_none = e || is_namesake(s, pod);
+    if (!*ret_none)
         observations_pod(s->reconciler->observations, s->arena, pod, OBSERVED_CREATED, &ignored);
-    *ret_none = e != NULL;
     err_free(e);
     return NULL;
 }
@@ -133,7 +145,8 @@ static struct err *look_for_untold(struct step *s)
     struct err *e = launch_look(&context, s->arena, &s->run, &pod);
     if (e && e->kind != ERR_NOT_FOUND)
         return e;
-    observations_pod(r->observations, s->arena, e ? tombstone_of(s) : pod, e ? OBSERVED_GONE : OBSERVED_CREATED, &ignored);
+    bool gone = e || is_namesake(s, pod);
+    observations_pod(r->observations, s->arena, gone ? tombstone_of(s) : pod, gone ? OBSERVED_GONE : OBSERVED_CREATED, &ignored);
     err_free(e);
     observe(s);
     return NULL;
@@ -310,6 +323,7 @@ static struct err *launch(struct step *s)
                       .event = job_run_event_name(JOB_RUN_EVENT_LAUNCHED),
                       .state_details = s->run.attempt > 1 ? SLICE_NONE : S(""),
                       .driver_created_at = created_at_of(launched.pod, s->now),
+                      .driver_uid = uid_of(launched.pod),
                       .start_timeout_s = launched.start_timeout_s,
                       .effective_configuration = launched.effective_configuration,
                   }));
@@ -317,6 +331,7 @@ static struct err *launch(struct step *s)
         return change(s, (struct job_run_change){
                              .from = job_run_state_name(JOB_RUN_CANCEL_PENDING),
                              .driver_created_at = created_at_of(launched.pod, s->now),
+                             .driver_uid = uid_of(launched.pod),
                              .effective_configuration = launched.effective_configuration,
                          });
     log_event(JOB_RUN_LAUNCHED, LOG_SLICE("jobRunId", s->run.id), LOG_INT("attempt", s->run.attempt), LOG_SLICE("cluster", s->run.cluster));

@@ -136,8 +136,9 @@ struct err *store_job_run_insert(struct store *store, struct arena *arena, const
 #define COLUMNS                                                                                                                \
     "r.id, r.virtual_cluster_id, r.name, r.state, r.execution_role_arn, r.release_label, r.retry_max_attempts, r.client_token,"      \
     " r.created_by, r.created_at, r.finished_at, r.failure_reason, r.state_details, r.attempt, r.launch_started_at,"                 \
-    " r.driver_created_at, r.driver_started_at, r.outcome, r.outcome_at, r.reaped, r.start_timeout_s, v.cluster, v.namespace"
-#define COLUMN_COUNT 23
+    " r.driver_created_at, r.driver_started_at, r.outcome, r.outcome_at, r.reaped, r.start_timeout_s, v.cluster, v.namespace,"     \
+    " r.driver_uid"
+#define COLUMN_COUNT 24
 #define TABLES " FROM job_run r JOIN virtual_cluster v ON v.id = r.virtual_cluster_id "
 
 static struct job_run read_row(struct db_stmt *stmt, struct arena *arena)
@@ -166,6 +167,7 @@ static struct job_run read_row(struct db_stmt *stmt, struct arena *arena)
         .start_timeout_s = db_col_i64(stmt, 20),
         .cluster = db_col_text(stmt, 21, arena),
         .namespace_ = db_col_text(stmt, 22, arena),
+        .driver_uid = db_col_text(stmt, 23, arena),
     };
 }
 
@@ -234,7 +236,7 @@ static struct err *change(struct db_tx *tx, void *arg)
                    " state_details = ifnull(?5, state_details), outcome = ifnull(?6, outcome), finished_at = ifnull(?7, finished_at),"
                    " launch_started_at = ifnull(?8, launch_started_at), driver_created_at = ifnull(?9, driver_created_at),"
                    " driver_started_at = ifnull(?10, driver_started_at), outcome_at = ifnull(?11, outcome_at),"
-                   " start_timeout_s = ifnull(nullif(?12, 0), start_timeout_s), reaped = max(reaped, ?13)"
+                   " start_timeout_s = ifnull(nullif(?12, 0), start_timeout_s), reaped = max(reaped, ?13), driver_uid = ifnull(?15, driver_uid)"
                    " WHERE id = ?1 AND state = ?2 AND (?14 = 0 OR attempt = ?14)",
                    &stmt));
     db_bind_text(stmt, 1, h->id);
@@ -251,6 +253,7 @@ static struct err *change(struct db_tx *tx, void *arg)
     db_bind_i64(stmt, 12, h->start_timeout_s);
     db_bind_i64(stmt, 13, h->reaped ? 1 : 0);
     db_bind_i64(stmt, 14, h->attempt);
+    db_bind_text(stmt, 15, h->driver_uid);
     TRY(db_run(stmt));
     c->changed = db_changes(tx) == 1;
     if (c->changed && h->reaped)
@@ -307,7 +310,7 @@ static struct err *retry(struct db_tx *tx, void *arg)
     struct db_stmt *stmt;
     TRY(db_prepare(tx,
                    "UPDATE job_run SET attempt = attempt + 1, state = ?4, launch_started_at = ?5, state_details = ?6, outcome = NULL, outcome_at = NULL,"
-                   " driver_created_at = NULL, driver_started_at = NULL WHERE id = ?1 AND state = ?2 AND attempt = ?3",
+                   " driver_created_at = NULL, driver_started_at = NULL, driver_uid = NULL WHERE id = ?1 AND state = ?2 AND attempt = ?3",
                    &stmt));
     db_bind_text(stmt, 1, h->id);
     db_bind_text(stmt, 2, h->from);

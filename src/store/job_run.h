@@ -23,6 +23,7 @@ struct job_run {
     int64_t attempt; /* 1.. */
     struct instant launch_started_at; /* the first write to the cluster may have happened since then */
     struct instant driver_created_at, driver_started_at;
+    struct slice driver_uid; /* of the attempt's driver pod; absent: not known */
     struct slice outcome; /* JSON of jobs/outcome.h once the driver has ended; logs may still be on their way */
     struct instant outcome_at;
     int64_t start_timeout_s;
@@ -47,7 +48,7 @@ struct job_run_change {
     int64_t attempt;    /* and the attempt; 0: any */
     struct slice to;    /* absent: stays */
     struct slice event; /* recorded when to is set */
-    struct slice failure_reason, state_details, outcome;
+    struct slice failure_reason, state_details, outcome, driver_uid;
     struct instant at, finished_at, launch_started_at, driver_created_at, driver_started_at, outcome_at;
     int64_t start_timeout_s; /* 0: stays */
     struct slice effective_configuration; /* JSON, of the attempt that was launched; absent: stays */

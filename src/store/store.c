@@ -84,6 +84,8 @@ static const char *const MIGRATIONS[] = {
     "CREATE INDEX job_run_of_name ON job_run(virtual_cluster_id, name, created_at, id) WHERE name IS NOT NULL;"
     "CREATE INDEX virtual_cluster_listed ON virtual_cluster(sequence, state, cluster, created_at);"
     "CREATE INDEX document_of_kind ON document(kind, sequence, created_at)",
+    /* 8: which pod the attempt's driver is. */
+    "ALTER TABLE job_run ADD COLUMN driver_uid TEXT",
 };
 
 struct err *store_open(const char *path, struct store **ret_store)

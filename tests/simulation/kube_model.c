@@ -2,6 +2,7 @@
  * what a watch tells of one pod is in order; it may be late, repeated, or skipped up to the next list. */
 #include "simulation/sim.h"
 #include "jobs/observe.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct pod {
     char name[64];
     int run, attempt, owner; /* owner: an executor's driver, -1: none */
     bool driver, gone, deleting, no_status;
+    bool foreign; /* somebody else's, with the run's labels; a driver: with the name of one that went */
     uint64_t told_gone_at; /* sim.operation: this daemon knows that it was there and has gone */
     enum pod_phase phase;
     enum pod_fate fate;
@@ -29,7 +31,7 @@ struct pod {
     bool node_dead;     /* nothing of it changes any more; it goes when it is deleted without grace, or its node is removed */
     int64_t held_until; /* by a finalizer */
     int64_t deleted_by; /* its deletionTimestamp */
-    unsigned uid;
+    unsigned uid, owner_uid; /* owner_uid 0: none */
 };
 
 struct object {
@@ -252,6 +254,11 @@ static struct json *pod_json(struct arena *arena, const struct pod *p, bool tomb
     json_set_cstr(arena, labels, LABEL_SPARK_ROLE, p->driver ? "driver" : "executor");
     if (tombstone)
         return object;
+    if (p->owner_uid) {
+        struct json *owner = json_object(arena);
+        json_set_text(arena, owner, "uid", slice_fmt(arena, "u%u", p->owner_uid));
+        json_append(json_ensure_array(arena, meta, "ownerReferences"), owner);
+    }
     set_time(arena, meta, "creationTimestamp", p->created_at);
     if (p->deleting)
         set_time(arena, meta, "deletionTimestamp", p->deleted_by);
@@ -430,6 +437,24 @@ void kube_forget_watches(void)
 
 /* ---- pods ---- */
 
+static int pod_add(struct k8s_client *c, const struct pod *what);
+
+/* Somebody takes the name of a driver that is on record and has gone. */
+static void add_namesake(struct k8s_client *c, const struct pod *driver)
+{
+    struct pod other = {.run = driver->run, .attempt = driver->attempt, .owner = -1, .driver = true, .foreign = true, .fate = FATE_SUCCEEDS};
+    memcpy(other.name, driver->name, sizeof(other.name));
+    sim_trace("somebody else's pod has the name of the driver", NULL, driver->run, driver->attempt);
+    pod_add(c, &other);
+}
+
+static bool is_on_record(const struct pod *p)
+{
+    char uid[16];
+    (void)snprintf(uid, sizeof(uid), "u%u", p->uid);
+    return slice_eq(sim.runs[p->run].row.driver_uid, slice_from_cstr(uid));
+}
+
 static void pod_goes(struct k8s_client *c, int index)
 {
     struct pod *p = &c->pods[index];
@@ -447,6 +472,8 @@ static void pod_goes(struct k8s_client *c, int index)
         if (c->objects[i].there && c->objects[i].owner == index)
             c->objects[i].gone_due = sim.now + sim_delay();
     }
+    if (sim.faults && p->driver && !p->foreign && is_on_record(p) && sim_one_in(sim.odds.strangers))
+        add_namesake(c, p);
 }
 
 static bool is_held(const struct pod *p)
@@ -475,8 +502,8 @@ static void pod_ends(struct k8s_client *c, int index, int exit_code)
     p->phase = POD_ENDED;
     p->exit_code = exit_code;
     p->ended_at = sim.now;
-    p->due = NEVER;
-    if (p->driver && exit_code == 0)
+    p->due = p->foreign ? sim.now + sim_delay() : NEVER;
+    if (p->driver && !p->foreign && exit_code == 0)
         sim.runs[p->run].exited_0 = true;
     sim_trace(p->driver ? "driver ends" : "executor ends", NULL, p->run, exit_code);
     tell(c, index, false);
@@ -497,7 +524,7 @@ static void pod_starts(struct k8s_client *c, int index)
     p->phase = POD_RUNNING;
     p->started_at = sim.now;
     p->due = sim.now + sim_delay();
-    p->executors_left = p->driver ? (int)sim_below(3) : 0;
+    p->executors_left = p->driver && !p->foreign ? (int)sim_below(3) : 0;
     sim_trace(p->driver ? "driver starts" : "executor starts", FATES[p->fate], p->run, p->attempt);
     tell(c, index, false);
 }
@@ -505,15 +532,16 @@ static void pod_starts(struct k8s_client *c, int index)
 static void pod_runs(struct k8s_client *c, int index)
 {
     struct pod *p = &c->pods[index];
-    if (sim.faults && sim_one_in(sim.odds.dead_node)) {
+    if (sim.faults && !p->foreign && sim_one_in(sim.odds.dead_node)) {
         sim_trace("its node dies", NULL, p->run, p->attempt);
         p->node_dead = true;
         p->due = sim.now + 5 * MINUTE;
         return;
     }
     if (p->executors_left > 0) {
-        struct pod executor = {.run = p->run, .attempt = p->attempt, .owner = index};
-        struct slice name = slice_fmt(sim.arena, "%.25s-%d-exec-%d", p->name, p->attempt, p->executors_left);
+        bool foreign = sim.faults && sim_one_in(sim.odds.strangers);
+        struct pod executor = {.run = p->run, .attempt = p->attempt, .owner = foreign ? -1 : index, .owner_uid = foreign ? 0 : p->uid, .foreign = foreign};
+        struct slice name = slice_fmt(sim.arena, "%.25s-%d-exec-%d", p->name, p->attempt, p->executors_left + (foreign ? 10 : 0));
         memcpy(executor.name, slice_dup(sim.arena, name).ptr, name.len + 1);
         memcpy(executor.name, "exec-", 5);
         p->executors_left--;
@@ -575,8 +603,10 @@ static void pod_turn(struct k8s_client *c, int index)
         pod_runs(c, index);
     else if (p->phase == POD_RUNNING) {
         p->due = NEVER;
-        if (c->pods[p->owner].gone || c->pods[p->owner].phase == POD_ENDED || sim_one_in(2))
+        if (p->foreign || c->pods[p->owner].gone || c->pods[p->owner].phase == POD_ENDED || sim_one_in(2))
             pod_ends(c, index, sim_one_in(8) ? 137 : 0);
+    } else if (p->foreign) {
+        pod_goes(c, index);
     } else {
         p->due = NEVER;
     }
@@ -586,7 +616,7 @@ bool kube_pod_is_gone(int cluster, const char *name)
 {
     const struct k8s_client *c = sim.clusters[cluster];
     for (int i = 0; c && i < c->pod_count; i++) {
-        if (!c->pods[i].gone && strcmp(c->pods[i].name, name) == 0)
+        if (!c->pods[i].gone && !c->pods[i].foreign && strcmp(c->pods[i].name, name) == 0)
             return c->pods[i].phase == POD_PENDING;
     }
     return true;
@@ -758,10 +788,10 @@ static void check_launch(const struct k8s_client *c, int run, int attempt, bool 
         sim_fail(run, "a driver after the attempt's end is recorded");
     for (int i = 0; i < c->pod_count; i++) {
         bool given_up = c->pods[i].deleting && sim.now >= c->pods[i].deleted_by / SECOND * SECOND + HELD_MAX_MS;
-        if (c->pods[i].driver && c->pods[i].run == run && !c->pods[i].gone && !given_up)
+        if (c->pods[i].driver && !c->pods[i].foreign && c->pods[i].run == run && !c->pods[i].gone && !given_up)
             sim_fail(run, "two drivers at a time");
         /* With its creation's answer lost and it gone before anybody was told, nobody can know. */
-        if (c->pods[i].driver && c->pods[i].run == run && c->pods[i].attempt == attempt && c->pods[i].told_gone_at &&
+        if (c->pods[i].driver && !c->pods[i].foreign && c->pods[i].run == run && c->pods[i].attempt == attempt && c->pods[i].told_gone_at &&
             c->pods[i].told_gone_at < r->read_at)
             sim_fail(run, "a second driver of attempt %d", attempt);
     }
@@ -866,7 +896,7 @@ struct err *k8s_patch(struct k8s_client *c, struct arena *arena, struct slice pa
         return err_code(ERR_NOT_FOUND, "NotFound", "none");
     }
     for (int i = 0; i < c->pod_count; i++) {
-        if (c->pods[i].driver && c->pods[i].run == o->run && (o->owner < 0 || !c->pods[i].gone))
+        if (c->pods[i].driver && !c->pods[i].foreign && c->pods[i].run == o->run && (o->owner < 0 || !c->pods[i].gone))
             o->owner = i;
     }
     if (o->owner >= 0 && c->pods[o->owner].gone) /* the collector finds no such owner */
@@ -879,12 +909,14 @@ static void delete_pod(struct k8s_client *c, int index, int64_t grace_seconds)
 {
     struct pod *p = &c->pods[index];
     const struct sim_run *r = &sim.runs[p->run];
-    bool wanted = r->cancelled_at || job_run_state_is_final(r->state);
+    bool wanted = r->cancelled_at || job_run_state_is_final(r->state) || p->foreign;
+    if (p->foreign && !p->driver)
+        sim_fail(p->run, "somebody else's pod is deleted");
     if (p->driver && !wanted && !r->row.outcome.ptr && !p->deleting)
         sim_fail(p->run, "its driver is deleted while it is under way");
     if (p->driver && p->phase == POD_ENDED && !p->deleting && !p->no_status && !wanted && sim.now - r->row.outcome_at.ms < MINUTE && !logs_have(p->run, p->name))
         sim_fail(p->run, "its driver is deleted before its log is read");
-    if (grace_seconds == 0 && p->driver && (!p->deleting || sim.now < p->deleted_by / SECOND * SECOND + MINUTE))
+    if (grace_seconds == 0 && p->driver && !p->foreign && (!p->deleting || sim.now < p->deleted_by / SECOND * SECOND + MINUTE))
         sim_fail(p->run, "its driver is deleted without grace before its time");
     if (p->deleting) {
         if (!grace_seconds && p->node_dead && p->gone_due > sim.now + 10 * SECOND)
@@ -931,7 +963,7 @@ void kube_check_reaped(int run)
     const struct sim_run *r = &sim.runs[run];
     const struct k8s_client *c = sim.clusters[sim.vcs[r->vc].cluster];
     for (int i = 0; c && i < c->pod_count; i++) {
-        if (c->pods[i].run == run && c->pods[i].driver && !c->pods[i].gone && !c->pods[i].deleting)
+        if (c->pods[i].run == run && c->pods[i].driver && !c->pods[i].foreign && !c->pods[i].gone && !c->pods[i].deleting)
             sim_fail(run, "reaped, and its driver of attempt %d is left", c->pods[i].attempt);
     }
     for (int i = 0; c && i < c->object_count; i++) {
@@ -950,7 +982,7 @@ void kube_check_stopped(int run)
         for (int k = 0; c && w && w->client == c && !w->stopped && k < c->pod_count; k++) {
             const struct pod *p = &c->pods[k];
             bool given_up = p->deleting && sim.now >= p->deleted_by / SECOND * SECOND + HELD_MAX_MS;
-            if (p->run == run && p->driver && !p->gone && !given_up && p->phase != POD_ENDED && w->known[k] && kube_away_ms(cluster) < 10 * MINUTE)
+            if (p->run == run && p->driver && !p->foreign && !p->gone && !given_up && p->phase != POD_ENDED && w->known[k] && kube_away_ms(cluster) < 10 * MINUTE)
                 sim_fail(run, "CANCELLED, and its driver runs on");
         }
     }
@@ -962,7 +994,7 @@ void kube_check_created_logs(int run)
     const struct k8s_client *c = sim.clusters[sim.vcs[sim.runs[run].vc].cluster];
     for (int i = 0; c && i < c->pod_count; i++) {
         const struct pod *p = &c->pods[i];
-        if (p->run == run && p->driver && !p->gone && !p->deleting && p->attempt == sim.runs[run].row.attempt && !logs_have(run, p->name))
+        if (p->run == run && p->driver && !p->foreign && !p->gone && !p->deleting && p->attempt == sim.runs[run].row.attempt && !logs_have(run, p->name))
             sim_fail(run, "COMPLETED before its driver's log is read");
     }
 }

@@ -43,7 +43,7 @@ void sim_fail(int run, const char *format, ...) __attribute__((format(printf, 2,
 /* One in how many calls goes so; 0: none in this seed. */
 struct odds {
     int64_t between, slow, store_fails, unavailable, lost_answer, conflict, denied, watch_breaks, watch_repeats, log_fails, check_fails;
-    int64_t crashes, outages, gone, replaced, reached_anew, vanish, stuck, held, dead_node; /* of the world's own turns, and of pods */
+    int64_t crashes, outages, gone, replaced, reached_anew, vanish, stuck, held, dead_node, strangers; /* of the world's own turns, and of pods */
 };
 
 enum fate {

@@ -243,7 +243,7 @@ static bool equal_rows(const struct job_run *a, const struct job_run *b)
            slice_eq(a->state_details, b->state_details) && slice_eq(a->failure_reason, b->failure_reason) && a->finished_at.ms == b->finished_at.ms &&
            a->launch_started_at.ms == b->launch_started_at.ms && a->driver_created_at.ms == b->driver_created_at.ms &&
            a->driver_started_at.ms == b->driver_started_at.ms && a->outcome_at.ms == b->outcome_at.ms && a->reaped == b->reaped &&
-           slice_eq(a->cluster, b->cluster) && slice_eq(a->virtual_cluster_id, b->virtual_cluster_id) && a->retry_max_attempts == b->retry_max_attempts;
+           slice_eq(a->driver_uid, b->driver_uid) && slice_eq(a->cluster, b->cluster) && slice_eq(a->virtual_cluster_id, b->virtual_cluster_id) && a->retry_max_attempts == b->retry_max_attempts;
 }
 
 void sim_compare_stores(int run)
@@ -326,6 +326,7 @@ static bool change(int run, const struct job_run_change *h)
     r->row.failure_reason = keep(r->row.failure_reason, h->failure_reason);
     r->row.state_details = keep(r->row.state_details, h->state_details);
     r->row.outcome = keep(r->row.outcome, h->outcome);
+    r->row.driver_uid = keep(r->row.driver_uid, h->driver_uid);
     keep_instant(&r->row.finished_at, h->finished_at);
     keep_instant(&r->row.driver_created_at, h->driver_created_at);
     keep_instant(&r->row.driver_started_at, h->driver_started_at);
@@ -381,7 +382,7 @@ static bool retry(int run, const struct job_run_change *h)
     r->row.attempt++;
     r->row.launch_started_at = h->at;
     r->row.state_details = slice_dup(sim.arena, h->state_details);
-    r->row.outcome = SLICE_NONE;
+    r->row.outcome = r->row.driver_uid = SLICE_NONE;
     r->row.outcome_at = r->row.driver_created_at = r->row.driver_started_at = (struct instant){0};
     r->state = to;
     r->row.state = job_run_state_name(to);

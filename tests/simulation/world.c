@@ -311,6 +311,7 @@ static void choose_odds(void)
         .stuck = rate(10),
         .held = rate(4),
         .dead_node = rate(10),
+        .strangers = rate(2),
     };
 }
 
