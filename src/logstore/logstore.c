@@ -66,6 +66,8 @@ struct err *logstore_open(const char *dir, struct logstore **ret_store)
     strbuf_append_fmt(&path, "%s/index.db", dir);
     struct err *e = dir_make(dir, 0700);
     if (!e)
+        e = file_sync_parent(dir); /* what is in it syncs itself */
+    if (!e)
         e = db_open(path.ptr, migrations, ARRAY_SIZE(migrations), &store->db);
     strbuf_deinit(&path);
     if (!e) {

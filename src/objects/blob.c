@@ -287,15 +287,17 @@ struct err *blobs_open(struct objects *objects)
     const char *tmp = slice_fmt(arena, "%s/tmp", objects->dir).ptr;
     TRY(dir_make(tmp, 0700));
     TRY(sweep_directory(&sweep, tmp, true));
+    const char *path = tmp;
     for (unsigned i = 0; i < 256; i++) {
-        const char *path = slice_fmt(arena, "%s/data/%02x", objects->dir, i).ptr;
-        if (!path_exists(path)) {
+        path = slice_fmt(arena, "%s/data/%02x", objects->dir, i).ptr;
+        if (!path_exists(path))
             TRY(dir_make(path, 0700));
-            TRY(file_sync_parent(path));
-        }
         TRY(sweep_directory(&sweep, path, false));
     }
+    /* The directories' own entries, from the last one up; each time, for who made them may have ended before this. */
+    TRY(file_sync_parent(path));
     TRY(file_sync_parent(tmp));
+    TRY(file_sync_parent(objects->dir));
     atomic_store(&objects->next_id, sweep.max_id + 1);
     return NULL;
 }

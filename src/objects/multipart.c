@@ -185,8 +185,7 @@ struct err *upload_part_commit(struct object_writer *writer, struct slice upload
 {
     TRY(object_writer_settle(writer));
     struct part_call call = {.writer = writer, .upload_id = upload_id, .number = number};
-    TRY(objects_write(writer->objects, part_fn, &call));
-    writer->committed = true;
+    TRY(object_writer_write_row(writer, part_fn, &call));
     blob_unlink_dropped(writer->objects, &call.drops);
     call.part.etag = slice_dup(arena, call.part.etag);
     call.part.checksum = slice_dup(arena, call.part.checksum);

@@ -97,7 +97,7 @@ struct object_writer {
     int64_t blob_id;
     int fd;              /* -1 while the bytes are few: then they are in `small` */
     bool published;      /* the file is at its place; to be removed unless committed */
-    bool committed;
+    bool committed;      /* or may be */
     char *small;
     size_t small_len;
     struct digest *md5;
@@ -108,4 +108,6 @@ struct object_writer {
 };
 /* Makes the bytes durable (nothing to do for few of them: the index row carries them). */
 struct err *object_writer_settle(struct object_writer *writer) NODISCARD;
+/* Runs fn, which makes the row of the bytes; they stay unless it is certain that there is none. */
+struct err *object_writer_write_row(struct object_writer *writer, db_fn fn, void *arg) NODISCARD;
 struct slice object_writer_inline(const struct object_writer *writer); /* absent: the bytes are in a file */

@@ -92,6 +92,15 @@ struct err *object_writer_settle(struct object_writer *writer)
     return NULL;
 }
 
+struct err *object_writer_write_row(struct object_writer *writer, db_fn fn, void *arg)
+{
+    struct err *e = objects_write(writer->objects, fn, arg);
+    /* A commit whose sync failed may be found in the log at the next start, and is kept then: with its file, or the object that it replaced is
+     * lost with it. Otherwise the file is swept there. */
+    writer->committed = !e || !e->code;
+    return e;
+}
+
 struct slice object_writer_inline(const struct object_writer *writer)
 {
     return writer->fd < 0 ? slice_of(writer->small ? writer->small : "", writer->small_len) : SLICE_NONE;
@@ -146,8 +155,7 @@ struct err *object_writer_commit(struct object_writer *writer, struct object_att
 {
     TRY(object_writer_settle(writer));
     struct commit_call call = {.writer = writer, .conditions = conditions, .attributes = attributes, .arena = arena};
-    TRY(objects_write(writer->objects, commit_fn, &call));
-    writer->committed = true;
+    TRY(object_writer_write_row(writer, commit_fn, &call));
     blob_unlink_dropped(writer->objects, &call.drops);
     call.view.key = slice_dup(arena, call.view.key);
     *ret_view = call.view;
