@@ -99,13 +99,28 @@ static struct sigv4_result check_form(struct edge *edge, struct arena *arena, co
     return result.check == SIGV4_OK ? sigv4_check_scope(arena, auth, request, service, region_of(edge, target->service), now) : result;
 }
 
+/* All but the signature, and so without the body. */
+static struct err *check_head(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
+                              struct instant now, struct sigv4_auth *auth, struct credential *ret_credential, struct sigv4_result *ret_result)
+{
+    if (target->signing == SIGNING_NONE) {
+        ret_result->check = SIGV4_NO_CREDENTIALS;
+        return NULL;
+    }
+    if (target->signing == SIGNING_OTHER) {
+        auth->authorization = aws_header_get(request->headers, S("Authorization"));
+        *ret_result = (struct sigv4_result){.check = SIGV4_ALGORITHM, .text = S("Unsupported AWS 'algorithm'.")};
+        return NULL;
+    }
+    *ret_result = check_form(edge, arena, target, request, now, auth);
+    return ret_result->check == SIGV4_OK ? check_key(edge, arena, auth, now, ret_credential, ret_result) : NULL;
+}
+
 static struct err *check(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
                          struct instant now, struct sigv4_auth *auth, struct sigv4_result *ret_result, struct identity *ret_identity)
 {
     struct credential credential = {0};
-    *ret_result = check_form(edge, arena, target, request, now, auth);
-    if (ret_result->check == SIGV4_OK)
-        TRY(check_key(edge, arena, auth, now, &credential, ret_result));
+    TRY(check_head(edge, arena, target, request, now, auth, &credential, ret_result));
     if (ret_result->check != SIGV4_OK)
         return NULL;
     *ret_result = is_version2(target) ? sigv2_check_signature(arena, auth, request, credential.secret)
@@ -121,18 +136,21 @@ struct err *edge_authenticate(struct edge *edge, struct arena *arena, const stru
 {
     struct sigv4_auth auth = {0};
     struct sigv4_result result = {.check = SIGV4_OK};
-    if (target->signing == SIGNING_NONE) {
-        if (target->service->protocol == AWS_REST_XML) {
-            ret_identity->principal = (struct principal){.kind = PRINCIPAL_ANONYMOUS, .arn = S("anonymous")};
-            return NULL;
-        }
-        result.check = SIGV4_NO_CREDENTIALS;
-    } else if (target->signing == SIGNING_OTHER) {
-        auth.authorization = aws_header_get(request->headers, S("Authorization"));
-        result = (struct sigv4_result){.check = SIGV4_ALGORITHM, .text = S("Unsupported AWS 'algorithm'.")};
-    } else {
-        TRY(check(edge, arena, target, request, now, &auth, &result, ret_identity));
+    if (target->signing == SIGNING_NONE && target->service->protocol == AWS_REST_XML) {
+        ret_identity->principal = (struct principal){.kind = PRINCIPAL_ANONYMOUS, .arn = S("anonymous")};
+        return NULL;
     }
+    TRY(check(edge, arena, target, request, now, &auth, &result, ret_identity));
+    return result.check == SIGV4_OK ? NULL : sigv4_err(arena, target->service, &auth, result, region_of(edge, target->service), now);
+}
+
+struct err *edge_authenticate_head(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
+                                   struct instant now)
+{
+    struct sigv4_auth auth = {0};
+    struct sigv4_result result = {.check = SIGV4_OK};
+    struct credential credential = {0};
+    TRY(check_head(edge, arena, target, request, now, &auth, &credential, &result));
     return result.check == SIGV4_OK ? NULL : sigv4_err(arena, target->service, &auth, result, region_of(edge, target->service), now);
 }
 

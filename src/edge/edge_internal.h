@@ -111,6 +111,10 @@ struct identity {
 /* Whose request it is, or the refusal in the service's words. Unsigned ones are anonymous at S3 and refused elsewhere. */
 struct err *edge_authenticate(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
                               struct instant now, struct identity *ret_identity) NODISCARD;
+/* The refusal that its head alone is worth, NULL when the signature is still to be looked at: before a body is taken from a stranger. Not for
+ * S3, whose signature needs no body. */
+struct err *edge_authenticate_head(struct edge *edge, struct arena *arena, const struct target *target, const struct aws_request *request,
+                                   struct instant now) NODISCARD;
 
 /* Of a POST form, absent where the form has none. Version 2 signs with credential = key id, without date and algorithm. */
 struct edge_form_signature {

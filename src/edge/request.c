@@ -9,6 +9,8 @@
 
 /* Bodies that are held whole; bigger ones (objects, parts) are streamed. AWS's own limits for these services are lower. */
 #define MAX_BODY_BYTES (4 << 20)
+/* Of those, what is taken before anything is known of who asks. */
+#define STRANGERS_BODY_MAX_BYTES (64 << 10)
 #define REQUEST_ID_ALPHABET S("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 /* One request on its way through the pipeline. */
@@ -214,7 +216,11 @@ static struct err *count_failure(struct passage *p, struct err *e)
 static struct err *receive(struct passage *p)
 {
     TRY(edge_limit_address(p->edge, p->arena, p->target.service, p->http->remote_address));
-    return p->target.service->protocol == AWS_REST_XML ? NULL : count_failure(p, read_whole_body(p));
+    if (p->target.service->protocol == AWS_REST_XML)
+        return NULL;
+    if (p->http->chunked || p->http->content_length > STRANGERS_BODY_MAX_BYTES)
+        TRY(count_failure(p, edge_authenticate_head(p->edge, p->arena, &p->target, &p->request, p->now)));
+    return count_failure(p, read_whole_body(p));
 }
 
 /* Who may go on, after where they come from by who they are. */

@@ -1,5 +1,5 @@
 """At the edge: bodies and heads that are too big, many idle connections, and SIGTERM while requests are under way."""
-import concurrent.futures, http.client, json, os, socket, tempfile, threading, time, urllib.parse
+import concurrent.futures, datetime, http.client, json, os, socket, tempfile, threading, time, urllib.parse
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,6 +33,41 @@ def test_a_body_of_just_4_mib_is_read(ember):
     status, head, answer = signed(ember, "POST", "/", "logs", body=body, headers={"X-Amz-Target": "Logs_20140328.CreateLogGroup",
                                                                               "Content-Type": "application/x-amz-json-1.1"})
     assert status == 400 and b"InvalidParameterException" in answer
+
+
+def first_line(ember, path, headers, length):
+    """The first line that who sends a head and waits is told."""
+    head = "".join("%s: %s\r\n" % pair for pair in {**headers, "Content-Length": length, "Expect": "100-continue"}.items())
+    with connect(ember) as s, s.makefile("rb") as answer:
+        s.settimeout(120)
+        s.sendall(("POST %s HTTP/1.1\r\n%s\r\n" % (path, head)).encode())
+        return answer.readline().decode().strip()
+
+
+LARGE = (64 << 10) + 1
+
+
+@pytest.mark.parametrize("service, path, headers, refusal", [
+    ("logs", "/", {"X-Amz-Target": "Logs_20140328.PutLogEvents"}, "HTTP/1.1 400 Bad Request"),
+    ("emr-containers", "/virtualclusters", {}, "HTTP/1.1 403 Forbidden"),
+    ("sts", "/", {"Content-Type": "application/x-www-form-urlencoded"}, "HTTP/1.1 403 Forbidden"),
+])
+@pytest.mark.parametrize("who", ["nobody", "an unknown key", "of last year"])
+def test_no_large_body_is_taken_from_a_stranger(ember, service, path, headers, refusal, who):
+    kept = {}
+    year_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=365)
+    signed(ember, "POST", path, service, headers=headers, key_id="AKIAUNKNOWN" if who == "an unknown key" else None,
+           now=year_ago if who == "of last year" else None, spoil=kept.update)
+    if who == "nobody":
+        kept = {"host": service + ".us-east-1.amazonaws.com", **headers}
+    assert first_line(ember, path, kept, LARGE) == refusal
+    assert first_line(ember, path, kept, 100) == "HTTP/1.1 100 Continue" # so much is
+
+
+def test_a_large_body_is_taken_from_who_may_be_known(ember):
+    kept = {}
+    signed(ember, "POST", "/", "logs", body=b"x" * LARGE, headers={"X-Amz-Target": "Logs_20140328.PutLogEvents"}, spoil=kept.update)
+    assert first_line(ember, "/", kept, LARGE) == "HTTP/1.1 100 Continue"
 
 
 def test_1000_keys_are_deleted_at_once_and_1001_refused(ember):
