@@ -449,6 +449,24 @@ static void test_no_more_than_ten_violations_are_told(void **state)
     assert_complaint(*state, &request, strbuf_slice(&body), message.ptr);
 }
 
+static void test_what_is_wrong_behind_the_tenth_costs_nothing(void **state)
+{
+    static const struct aws_member one[] = {MEMBER("Things", things, &many_shape)};
+    static const struct aws_shape request = {
+        .name = S_INIT("Request"), .kind = AWS_STRUCTURE, .size = sizeof(struct forms), .members = one, .member_count = 1};
+    struct aws_operation operation = {.service = &logs_service, .request = &request};
+    struct strbuf body = STRBUF_ARENA(*state);
+    struct forms forms = {0};
+    strbuf_append_cstr(&body, "{\"Things\":[{\"Name\":\"\"}");
+    for (int i = 0; i < 20000; i++)
+        strbuf_append_cstr(&body, ",{\"Name\":\"\"}");
+    strbuf_append_cstr(&body, "]}");
+    assert_ok(aws_json_decode(*state, &logs_service, &request, strbuf_slice(&body), &forms));
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    err_free(aws_validate(arena, &operation, &forms));
+    assert_in_range(arena_used(arena), 1, 65536);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +479,7 @@ int main(void)
         TEST(test_xml_values_in_every_form),
         TEST(test_what_is_inside_a_secret_structure_is_secret),
         TEST(test_no_more_than_ten_violations_are_told),
+        TEST(test_what_is_wrong_behind_the_tenth_costs_nothing),
         TEST(test_numbers_that_json_has_none_for_are_written_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

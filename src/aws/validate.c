@@ -19,6 +19,11 @@ struct report {
     size_t count;
 };
 
+static bool is_full(const struct report *report)
+{
+    return report->count == MAX_REPORTED;
+}
+
 static size_t utf16_length(struct slice text)
 {
     size_t units = 0;
@@ -88,7 +93,7 @@ static void show_value(struct report *report, const struct aws_shape *shape, con
 static void add(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive,
                 struct slice path, struct slice constraint)
 {
-    if (report->count == MAX_REPORTED)
+    if (is_full(report))
         return;
     report->count++;
     if (report->count > 1)
@@ -210,7 +215,7 @@ static void check_value(struct report *report, const struct aws_shape *shape, co
 static void check_list(struct report *report, const struct aws_shape *shape, const void *value, bool sensitive,
                        struct slice path)
 {
-    for (size_t i = 0; i < ((const struct aws_list *)value)->count; i++) {
+    for (size_t i = 0; i < ((const struct aws_list *)value)->count && !is_full(report); i++) {
         const void *item = aws_list_item(shape, value, i);
         if (is_scalar(shape->item)) {
             /* A scalar item is told at the list's own path. */
@@ -231,7 +236,7 @@ static void check_map(struct report *report, const struct aws_shape *shape, cons
                       struct slice path)
 {
     bool keys_told = false, values_told = false;
-    for (size_t i = 0; i < ((const struct aws_map *)value)->count; i++) {
+    for (size_t i = 0; i < ((const struct aws_map *)value)->count && !is_full(report); i++) {
         struct slice key = aws_map_key(shape, value, i);
         const void *item = aws_map_value(shape, value, i);
         if (!keys_told && broken_by(report->arena, shape->key, &key).count) {
@@ -271,7 +276,7 @@ static void check_value(struct report *report, const struct aws_shape *shape, co
 static void check_members(struct report *report, const struct aws_shape *structure, const void *value, bool sensitive,
                           struct slice prefix)
 {
-    for (size_t i = 0; i < structure->member_count; i++) {
+    for (size_t i = 0; i < structure->member_count && !is_full(report); i++) {
         const struct aws_member *member = &structure->members[i];
         if (member->offset == AWS_NO_OFFSET)
             continue;
