@@ -297,7 +297,7 @@ void container_start(struct container *container, const struct run_spec *spec, c
     struct err *e = sandbox_prepare(arena, spec, container->spec, paths->pod_dir);
     if (!e)
         e = open_log(container, spec, paths, arena);
-    log_copy_open(&container->copy, spec, container->spec);
+    log_copy_open(&container->copy, spec, container->spec, paths->pod_dir);
     if (!e)
         e = fetch_is_needed(container->spec) ? start_fetch(container, arena, paths) : start_sandbox(container, arena, spec, paths);
     if (e)

@@ -41,8 +41,21 @@ static _Noreturn void fail(const char *what, int error_number)
 struct plan {
     const char *uid, *cwd;
     const char *sign_of_life; /* a file to be touched as long as the command runs; "-": none */
+    char **checks; /* path, "DEVICE INODE" */
+    size_t check_count;
     char **argv, **envp;
 };
+
+/* At *item; moves on behind it. */
+static size_t read_count(char **items, size_t count, size_t *item, size_t least, size_t size)
+{
+    char *end = NULL;
+    unsigned long n = *item < count ? strtoul(items[*item], &end, 10) : 0;
+    if (!end || *end || n < least || n > (count - *item - 1) / size)
+        fail("the plan has a wrong count", EINVAL);
+    ++*item;
+    return n;
+}
 
 /* The file's texts stay where they are mapped. */
 static void read_plan(struct plan *ret_plan)
@@ -63,18 +76,33 @@ static void read_plan(struct plan *ret_plan)
     size_t n = 0;
     for (char *p = text; p < text + size; p += strlen(p) + 1)
         items[n++] = p;
-    char *end = NULL;
-    unsigned long argc = strtoul(items[3], &end, 10);
-    if (*end || argc == 0 || argc > count - 4)
-        fail("the plan has a wrong count", EINVAL);
-    /* Arguments end where the environment begins: one list is moved by one to make room for its NULL. */
+    size_t at = 3;
     ret_plan->uid = items[0];
     ret_plan->cwd = items[1];
     ret_plan->sign_of_life = items[2];
-    memmove(items, items + 4, argc * sizeof(*items));
-    items[argc] = NULL;
-    ret_plan->argv = items;
-    ret_plan->envp = items + 4 + argc; /* calloc's zeros end it */
+    ret_plan->check_count = read_count(items, count, &at, 0, 2);
+    ret_plan->checks = items + at;
+    at += 2 * ret_plan->check_count;
+    size_t argc = read_count(items, count, &at, 1, 1);
+    /* Arguments end where the environment begins: one list is moved by one to make room for its NULL. */
+    memmove(items + at - 1, items + at, argc * sizeof(*items));
+    items[at - 1 + argc] = NULL;
+    ret_plan->argv = items + at - 1;
+    ret_plan->envp = items + at + argc; /* calloc's zeros end it */
+}
+
+/* As the pod's user, who may look into its own directories. */
+static void check_mounts(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->check_count; i++) {
+        struct stat st;
+        char now[64];
+        if (stat(plan->checks[2 * i], &st) < 0)
+            fail(plan->checks[2 * i], errno);
+        snprintf(now, sizeof(now), "%llu %llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+        if (strcmp(now, plan->checks[2 * i + 1]) != 0)
+            fail("a subPath was changed while it was mounted", EINVAL);
+    }
 }
 
 static void become_user(const char *uid_text)
@@ -158,6 +186,7 @@ _Noreturn void init_main(void)
     read_plan(&plan);
     close(SANDBOX_FD_INIT);
     become_user(plan.uid);
+    check_mounts(&plan);
     prctl(PR_SET_NAME, "ember-init");
 
     sigset_t all, before;

@@ -4,7 +4,8 @@
  *   from it:            "T"  send it SIGTERM;  end of file: the supervisor is gone, kill everything
  * What to run comes in a file of NUL-terminated texts, not in arguments or the environment, so that nothing a pod says (such
  * as LD_PRELOAD) reaches a program that still has rights: uid or "-", working directory, the file
- * to be touched every two seconds or "-", number of arguments, the arguments, the environment to the end. */
+ * to be touched every two seconds or "-", number of mounts to be checked, for each its path and "DEVICE INODE" (mounts.h), number of
+ * arguments, the arguments, the environment to the end. */
 #pragma once
 
 /* ember-run --init. Never returns. */

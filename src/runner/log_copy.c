@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "runner/mounts.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -44,7 +45,7 @@ static int open_copy(int dir_fd, const char *name, const struct run_spec *spec)
     return fd;
 }
 
-void log_copy_open(struct log_copy *copy, const struct run_spec *spec, const struct run_container *container)
+void log_copy_open(struct log_copy *copy, const struct run_spec *spec, const struct run_container *container, struct slice pod_dir)
 {
     log_copy_close(copy);
     struct slice source = SLICE_NONE;
@@ -56,7 +57,7 @@ void log_copy_open(struct log_copy *copy, const struct run_spec *spec, const str
         return;
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     const char *pod = slice_cstr(arena, spec->pod_name);
-    _cleanup_(fd_closep) int volume_fd = open(slice_cstr(arena, source), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_(fd_closep) int volume_fd = mounts_open_dir(arena, pod_dir, source);
     if (volume_fd < 0)
         return;
     (void)!mkdirat(volume_fd, pod, 0755);

@@ -10,6 +10,6 @@ struct log_copy {
 };
 
 /* Opens the files when the container is a main one that has the volume; whatever is in the way (a link that a container made) leaves no copy. */
-void log_copy_open(struct log_copy *copy, const struct run_spec *spec, const struct run_container *container);
+void log_copy_open(struct log_copy *copy, const struct run_spec *spec, const struct run_container *container, struct slice pod_dir);
 void log_copy_write(struct log_copy *copy, enum cri_stream stream, struct slice bytes);
 void log_copy_close(struct log_copy *copy); /* more than once is fine */

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "runner/cri_log.h"
+#include "runner/mounts.h"
 #include "runner/run_spec.h"
 #include "runner/spark_command.h"
 
@@ -10,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -178,6 +180,77 @@ static void test_run_json_is_refused_by_member(void **state)
     arena_free(arena);
 }
 
+/* ---- volumes ---- */
+
+static void test_a_path_is_cleaned_by_its_text(void **state)
+{
+    static const char *const table[][2] = {{"/", "/"}, {"/a//./b/../c/", "/a/c"}, {"/../x", "/x"}, {"/a/../..", "/"}, {"a/b", "/a/b"}, {"/a/..b", "/a/..b"}, {"", "/"}};
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        assert_string_equal(slice_cstr(arena, path_clean(arena, slice_from_cstr(table[i][0]))), table[i][1]);
+    arena_free(arena);
+}
+
+static void test_no_volume_covers_what_the_first_process_is_loaded_from(void **state)
+{
+    static const struct {
+        const char *target;
+        bool refused;
+    } table[] = {
+        {"/", true}, {"/etc", true}, {"/etc/ld.so.preload", true}, {"/etc/ld.so.cache", true}, {"/usr", true}, {"/lib", true}, {"/.ember-run", true},
+        {"/.ember-run/x", true}, {"/a", false}, {"/etc/hosts", false}, {"/etc/x", false}, {"/usr/share", false}, {"/opt", false}, {"/tmp", false},
+        {"/.ember-runs", false}, {"/var/run/secrets", false}, {"/usr/lib/spark/jars/x", false}, {"/library", false},
+    };
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (mount_target_is_refused(arena, slice_from_cstr(table[i].target)) != table[i].refused)
+            fail_msg("%s", table[i].target);
+    arena_free(arena);
+}
+
+/* A pod's directory with a volume v: file, dir/file, a pipe, a link to a file outside, a link to a directory. */
+static struct slice make_pod_dir(struct arena *arena, char *dir)
+{
+    assert_non_null(mkdtemp(dir));
+    struct slice pod = slice_fmt(arena, "%s/uid", dir), volume = slice_fmt(arena, "%s/volumes/v", pod.ptr);
+    assert_null(dir_make(slice_fmt(arena, "%s/dir", volume.ptr).ptr, 0755));
+    assert_null(file_write_atomic(slice_fmt(arena, "%s/outside", dir).ptr, S("outside"), 0644));
+    assert_null(file_write_atomic(slice_fmt(arena, "%s/file", volume.ptr).ptr, S("text"), 0644));
+    assert_null(file_write_atomic(slice_fmt(arena, "%s/dir/file", volume.ptr).ptr, S("deep"), 0644));
+    assert_int_equal(mkfifo(slice_fmt(arena, "%s/pipe", volume.ptr).ptr, 0644), 0);
+    assert_int_equal(symlink("../../../outside", slice_fmt(arena, "%s/link", volume.ptr).ptr), 0);
+    assert_int_equal(symlink(dir, slice_fmt(arena, "%s/to-dir", volume.ptr).ptr), 0);
+    return pod;
+}
+
+static void test_a_file_of_a_volume_is_read_where_it_is_a_plain_file_in_it(void **state)
+{
+    static const struct {
+        const char *path, *text; /* text NULL: refused; "": in no volume */
+    } table[] = {
+        {"/v/file", "text"}, {"/v/dir/file", "deep"}, {"/v/./dir/../file", "text"}, {"/v/pipe", NULL}, {"/v/link", NULL}, {"/v/to-dir/outside", NULL},
+        {"/v/dir", NULL}, {"/v/missing", NULL}, {"/v/../outside", ""}, {"/vv/file", ""}, {"/sub/file", "deep"}, {"/x/outside", NULL},
+    };
+    char dir[] = "/tmp/runner-volumes-XXXXXX";
+    struct arena *arena = arena_new();
+    struct slice pod = make_pod_dir(arena, dir);
+    struct run_mount mounts[] = {
+        {.source = slice_fmt(arena, "%s/volumes/v", pod.ptr), .target = S("/v")},
+        {.source = slice_fmt(arena, "%s/volumes/v/dir", pod.ptr), .target = S("/sub")},
+        {.source = slice_fmt(arena, "%s/volumes/v/to-dir", pod.ptr), .target = S("/x")},
+    };
+    struct run_container container = {.mounts = mounts, .mount_count = ARRAY_SIZE(mounts)};
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct slice text = S("");
+        struct err *e = mounts_read_file(arena, &container, pod, slice_from_cstr(table[i].path), 100, &text);
+        if ((e == NULL) != (table[i].text != NULL) || (!e && !slice_eq(text, slice_from_cstr(table[i].text))))
+            fail_msg("%s", table[i].path);
+        err_free(e);
+    }
+    assert_null(tree_remove(dir));
+    arena_free(arena);
+}
+
 /* ---- the log ---- */
 
 static struct slice written(struct arena *arena, const char *path)
@@ -289,6 +362,9 @@ int main(void)
         cmocka_unit_test(test_an_executors_options_come_in_the_order_of_their_numbers),
         cmocka_unit_test(test_anything_else_is_run_as_it_is),
         cmocka_unit_test(test_run_json_is_refused_by_member),
+        cmocka_unit_test(test_a_path_is_cleaned_by_its_text),
+        cmocka_unit_test(test_no_volume_covers_what_the_first_process_is_loaded_from),
+        cmocka_unit_test(test_a_file_of_a_volume_is_read_where_it_is_a_plain_file_in_it),
         cmocka_unit_test(test_log_records_are_whole_lines_by_stream),
         cmocka_unit_test(test_a_full_disk_leaves_no_half_record_and_is_told),
         cmocka_unit_test(test_a_long_line_becomes_partial_records),

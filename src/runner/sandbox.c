@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "cluster/kubelet/wire.h"
+#include "runner/mounts.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -87,17 +88,6 @@ static void put_dir(struct strbuf *args, const char *perms, const char *path)
     put1(args, "--dir", slice_from_cstr(path));
 }
 
-/* bubblewrap makes missing parents of a mount for root alone: they are made before, for everybody. */
-static void put_parents(struct strbuf *args, struct slice target)
-{
-    for (size_t i = 1; i < target.len; i++) {
-        if (target.ptr[i] != '/')
-            continue;
-        put1(args, "--perms", S("0755"));
-        put1(args, "--dir", slice_sub(target, 0, i));
-    }
-}
-
 /* A system directory as it is on this machine: /bin is a link on some and a directory on others. */
 static void put_like_here(struct arena *arena, struct strbuf *args, struct slice path)
 {
@@ -129,7 +119,6 @@ static void put_system(struct arena *arena, struct strbuf *args)
     put1(args, "--tmpfs", S("/dev/shm"));
     put_dir(args, "0755", "/opt");
     put_dir(args, "0755", "/opt/ember");
-    put_dir(args, "0755", "/opt/ember/bin");
     put_dir(args, "0755", "/var");
     put_dir(args, "1777", "/var/tmp");
     put_dir(args, "1777", "/run");
@@ -317,21 +306,6 @@ static void put_environment(struct arena *arena, struct strbuf *out, const struc
         put_env(out, container, "LD_LIBRARY_PATH", library_path);
 }
 
-/* The file on this machine that a path in the sandbox comes from: the longest mount above it. */
-static struct slice path_here(struct arena *arena, const struct run_container *container, struct slice path)
-{
-    struct slice found = SLICE_NONE;
-    size_t longest = 0;
-    for (size_t i = 0; i < container->mount_count; i++) {
-        struct slice target = container->mounts[i].target;
-        if (slice_starts_with(path, target) && (path.len == target.len || path.ptr[target.len] == '/') && target.len >= longest) {
-            longest = target.len;
-            found = slice_fmt(arena, "%.*s%.*s", SLICE_ARG(container->mounts[i].source), SLICE_ARG(slice_from(path, target.len)));
-        }
-    }
-    return found;
-}
-
 /* A release may bring its own entry point, as Spark's images have /opt/entrypoint.sh; it is then run with the container's arguments instead
  * of the command that we build. */
 static bool has_entry_point(struct arena *arena, const struct run_container *container)
@@ -340,7 +314,7 @@ static bool has_entry_point(struct arena *arena, const struct run_container *con
 }
 
 static struct err *build_command(struct arena *arena, const struct run_container *container, const struct spark_image *image,
-                                 struct command *ret_command)
+                                 struct slice pod_dir, struct command *ret_command)
 {
     struct spark_command_input input = {
         .container = container,
@@ -353,9 +327,8 @@ static struct err *build_command(struct arena *arena, const struct run_container
     bool own_entry_point = container->image == IMAGE_SPARK && has_entry_point(arena, container);
     if (container->image == IMAGE_SPARK && !own_entry_point) {
         struct slice path = spark_properties_path(container);
-        struct slice here = path.ptr ? path_here(arena, container, path) : SLICE_NONE;
-        if (here.ptr)
-            TRY(file_read(arena, here.ptr, FETCH_MAX_PROPERTIES, &input.properties));
+        if (path.ptr)
+            TRY(mounts_read_file(arena, container, pod_dir, path, FETCH_MAX_PROPERTIES, &input.properties));
         return spark_command_build(arena, &input, ret_command);
     }
     struct run_container plain = *container;
@@ -374,51 +347,6 @@ static struct err *build_command(struct arena *arena, const struct run_container
 }
 
 /* ---- the whole ---- */
-
-static int mount_cmp(const void *a, const void *b)
-{
-    return slice_cmp((*(const struct run_mount *const *)a)->target, (*(const struct run_mount *const *)b)->target);
-}
-
-/* Every source is in the pod's own volumes, and no link leads out of them: what a container wrote into a volume (a link to "/"
- * where a later container's subPath is) must not be mounted by us, who may read everything. */
-static struct err *check_source(struct arena *arena, struct slice pod_dir, struct slice source)
-{
-    struct slice name = slice_from(pod_dir, (size_t)(slice_rindex(pod_dir, '/') + 1));
-    struct slice inside = slice_fmt(arena, "/%.*s/" WIRE_VOLUMES_DIR "/", SLICE_ARG(name));
-    ptrdiff_t at = slice_find(source, inside);
-    char resolved[PATH_MAX];
-    if (at < 0)
-        return err_new(ERR_INVALID, "mount source %.*s is no volume of this pod", SLICE_ARG(source));
-    if (!realpath(slice_cstr(arena, source), resolved))
-        return err_errno(errno, "mount source %.*s", SLICE_ARG(source));
-    struct slice expected = slice_fmt(arena, "%.*s/" WIRE_VOLUMES_DIR "/%.*s", SLICE_ARG(pod_dir),
-                                      SLICE_ARG(slice_from(source, (size_t)at + inside.len)));
-    if (!slice_eq(expected, slice_from_cstr(resolved)))
-        return err_new(ERR_INVALID, "mount source %.*s leads out of its volume", SLICE_ARG(source));
-    return NULL;
-}
-
-static struct err *put_mounts(struct arena *arena, struct strbuf *args, const struct run_container *container, struct slice pod_dir)
-{
-    const struct run_mount **sorted = ARENA_ARRAY(arena, container->mount_count + 1, const struct run_mount *);
-    for (size_t i = 0; i < container->mount_count; i++)
-        sorted[i] = &container->mounts[i];
-    qsort(sorted, container->mount_count, sizeof(*sorted), mount_cmp); /* what is above comes first */
-    for (size_t i = 0; i < container->tmpfs_count; i++) {
-        put_parents(args, container->tmpfs[i].target);
-        if (container->tmpfs[i].size_bytes > 0)
-            put1(args, "--size", slice_fmt(arena, "%lld", (long long)container->tmpfs[i].size_bytes));
-        put1(args, "--perms", S("0777"));
-        put1(args, "--tmpfs", container->tmpfs[i].target);
-    }
-    for (size_t i = 0; i < container->mount_count; i++) {
-        TRY(check_source(arena, pod_dir, sorted[i]->source));
-        put_parents(args, sorted[i]->target);
-        put2(args, sorted[i]->read_only ? "--ro-bind" : "--bind", sorted[i]->source, sorted[i]->target);
-    }
-    return NULL;
-}
 
 static void put_pod_files(struct arena *arena, struct strbuf *args, const struct run_container *container, struct slice pod_dir)
 {
@@ -476,10 +404,12 @@ struct err *sandbox_build(struct arena *arena, const struct run_spec *spec, cons
     struct spark_image image = {0};
     struct command command;
     bool spark = container->image == IMAGE_SPARK;
+    struct mount_check *checks;
+    size_t check_count;
     TRY(find_bwrap(arena, &box.bwrap));
     if (spark)
         TRY(look_at_spark(arena, container, &image));
-    TRY(build_command(arena, container, &image, &command));
+    TRY(build_command(arena, container, &image, pod_dir, &command));
 
     put_namespaces(&box.args, spec);
     if (spark)
@@ -491,13 +421,18 @@ struct err *sandbox_build(struct arena *arena, const struct run_spec *spec, cons
         TRY(put_spark(arena, &box.args, container, &image, pod_dir));
     put_pod_files(arena, &box.args, container, pod_dir);
     put2(&box.args, "--ro-bind", self, S(SANDBOX_SELF));
-    TRY(put_mounts(arena, &box.args, container, pod_dir));
+    TRY(mounts_put(arena, &box.args, container, pod_dir, &checks, &check_count));
     put1(&box.args, "--chdir", S("/"));
 
     bool become = geteuid() == 0 && spec->run_uid > 0;
     put(&box.init, become ? slice_fmt(arena, "%lld", (long long)spec->run_uid) : S("-"));
     put(&box.init, container->working_dir.len ? container->working_dir : spark ? S(SANDBOX_SPARK_HOME "/work-dir") : S("/"));
     put(&box.init, sign_of_life(container));
+    put(&box.init, slice_fmt(arena, "%zu", check_count));
+    for (size_t i = 0; i < check_count; i++) {
+        put(&box.init, checks[i].target);
+        put(&box.init, slice_fmt(arena, "%llu %llu", (unsigned long long)checks[i].device, (unsigned long long)checks[i].inode));
+    }
     put(&box.init, slice_fmt(arena, "%zu", command.argc));
     for (size_t i = 0; i < command.argc; i++)
         put(&box.init, command.argv[i]);
