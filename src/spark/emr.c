@@ -105,20 +105,6 @@ static struct err *split_parameters(struct emr *e, const struct json *driver, co
     return text.ptr ? err_wrap(shell_split(e->arena, text, ret_words, ret_count), "%s", member) : NULL;
 }
 
-/* The kubelet takes $(NAME) for a variable and $$ for one $; a job's arguments reach it unchanged. */
-static struct slice escape_references(struct arena *arena, struct slice text)
-{
-    if (slice_find(text, S("$(")) < 0 && slice_find(text, S("$$")) < 0)
-        return text;
-    struct strbuf out = STRBUF_ARENA(arena);
-    for (size_t i = 0; i < text.len; i++) {
-        strbuf_append_char(&out, text.ptr[i]);
-        if (text.ptr[i] == '$' && i + 1 < text.len && (text.ptr[i + 1] == '$' || text.ptr[i + 1] == '('))
-            strbuf_append_char(&out, '$');
-    }
-    return strbuf_slice(&out);
-}
-
 static struct err *submit_command(struct emr *e, const struct json *driver, struct spark_notes *argv)
 {
     struct slice *words, resource, entry_point = json_get_text(driver, "entryPoint");
@@ -135,7 +121,7 @@ static struct err *submit_command(struct emr *e, const struct json *driver, stru
         return err_new(ERR_INVALID, "Unrecognized option '%.*s'.", SLICE_ARG(resource));
     spark_notes_add(argv, resource);
     JSON_FOREACH(argument, json_get(driver, S("entryPointArguments")))
-        spark_notes_add(argv, escape_references(e->arena, argument->text));
+        spark_notes_add(argv, argument->text);
     return NULL;
 }
 
@@ -231,12 +217,33 @@ static void add_notes(struct emr *e, const struct slice *notes, size_t count)
         spark_notes_add(&e->notes, notes[i]);
 }
 
+/* The kubelet takes $(NAME) for a variable and $$ for one $; what a job names reaches it unchanged. */
+static struct slice escape_references(struct arena *arena, struct slice text)
+{
+    if (slice_find(text, S("$(")) < 0 && slice_find(text, S("$$")) < 0)
+        return text;
+    struct strbuf out = STRBUF_ARENA(arena);
+    for (size_t i = 0; i < text.len; i++) {
+        strbuf_append_char(&out, text.ptr[i]);
+        if (text.ptr[i] == '$' && i + 1 < text.len && (text.ptr[i + 1] == '$' || text.ptr[i + 1] == '('))
+            strbuf_append_char(&out, '$');
+    }
+    return strbuf_slice(&out);
+}
+
+/* The driver's container is the last. */
+static void escape_arguments(struct emr *e, struct json *pod)
+{
+    JSON_FOREACH(argument, json_get(JSON_AT(pod, "spec", "containers")->last, S("args")))
+        argument->text = escape_references(e->arena, argument->text);
+}
+
 static void add_env(struct emr *e, struct json *pod, const char *name, struct slice value)
 {
     struct json *containers = JSON_AT(pod, "spec", "containers"), *entry = json_object(e->arena);
     json_set_cstr(e->arena, entry, "name", name);
-    json_set_text(e->arena, entry, "value", value);
-    json_append(json_ensure_array(e->arena, containers->last, "env"), entry); /* the driver's container is the last */
+    json_set_text(e->arena, entry, "value", escape_references(e->arena, value));
+    json_append(json_ensure_array(e->arena, containers->last, "env"), entry);
 }
 
 static struct err *make_plan(struct emr *e, const struct spark_options *options, struct spark_plan *plan)
@@ -295,6 +302,7 @@ struct err *spark_emr_plan(struct arena *arena, const struct spark_emr_input *in
     TRY(emr_read_templates(&e, &options.conf));
     TRY(emr_fetch_lists(&e, &options.conf));
     TRY(make_plan(&e, &options, &plan));
+    escape_arguments(&e, plan.pod);
     TRY(check_size(&e, &plan));
     add_notes(&e, plan.notes, plan.note_count);
     if (e.entry_point_uri.ptr)

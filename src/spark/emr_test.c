@@ -773,6 +773,12 @@ static void test_arguments_are_not_taken_for_references_to_variables(void **stat
     const struct json *args = json_get(driver_container(&p), S("args"));
     for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
         expect_text(json_text(json_item(args, json_count(args) - ARRAY_SIZE(wanted) + i)), wanted[i]);
+    assert_null(plan(arena, "{\"sparkSqlJobDriver\": {\"entryPoint\": \"local:///a$$b.sql\", \"sparkSqlParameters\": \"-hivevar 'cost=5$$'\"}}", NULL, &p));
+    args = json_get(driver_container(&p), S("args"));
+    expect_text(json_text(json_item(args, json_count(args) - 1)), "cost=5$$$");
+    expect_text(json_text(json_item(args, json_count(args) - 3)), "/a$$$b.sql");
+    assert_null(plan(arena, "{\"sparkSubmitJobDriver\": {\"entryPoint\": \"s3://b/$(HOME)/a$$b.py\", \"sparkSubmitParameters\": \"--py-files s3://b/c$$d.py\"}}", NULL, &p));
+    expect_text(env_value(&p, "EMBER_FETCH"), "s3://b/$$(HOME)/a$$$b.py=a__b.py\ns3://b/c$$$d.py=c__d.py\n");
     arena_free(arena);
 }
 
