@@ -180,8 +180,9 @@ static struct err *check_chunk(struct aws_chunked *chunked)
     if (!chunked->chain)
         return NULL;
     uint8_t hash[DIGEST_MAX_BYTES];
+    _cleanup_(arena_freep) struct arena *arena = arena_new(); /* the request's own lives for as long as there are chunks */
     digest_final(chunked->digest, hash);
-    sigv4_chain_chunk(chunked->arena, chunked->chain, hash);
+    sigv4_chain_chunk(arena, chunked->chain, hash);
     return secret_equal(slice_of(chunked->expected, 64), slice_of(chunked->chain->signature, 64)) ? NULL
                                                                                                   : wrong_signature();
 }
@@ -263,12 +264,15 @@ static struct err *read_trailer(struct aws_chunked *chunked)
             return malformed_trailer();
         name = slice_lower(chunked->arena, slice_trim(name));
         value = slice_dup(chunked->arena, slice_trim(value));
-        if (slice_eq(name, S("x-amz-trailer-signature")))
+        if (slice_eq(name, S("x-amz-trailer-signature"))) {
+            if (chunked->trailer_signature.ptr)
+                return malformed_trailer();
             chunked->trailer_signature = value;
-        else if (chunked->trailer_count == TRAILERS_MAX)
+        } else if (chunked->trailer_count == TRAILERS_MAX) {
             return malformed_trailer();
-        else
+        } else {
             chunked->trailers[chunked->trailer_count++] = (struct aws_header){.name = name, .value = value};
+        }
         if (ended)
             break;
     }

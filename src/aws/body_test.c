@@ -3,6 +3,7 @@
 
 #include "aws/body.h"
 #include "aws/gen/s3.h"
+#include "base/digest.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -164,6 +165,43 @@ static void test_a_trailer_signature_behind_a_blank_line_holds(void **state)
     assert_int_equal(data.len, 66560);
 }
 
+/* An object of gigabytes has hundreds of thousands of them. */
+static void test_a_chunk_leaves_nothing_in_the_arena(void **state)
+{
+    enum { CHUNKS = 100, CHUNK_BYTES = 8192 };
+    struct sigv4_chain chain = chain_of(SIGV4_PAYLOAD_CHUNKS, SEED), seed = chain;
+    struct strbuf wire = STRBUF_ARENA(*state);
+    char text[CHUNK_BYTES];
+    uint8_t hash[DIGEST_MAX_BYTES];
+    memset(text, 'a', sizeof(text));
+    for (int i = 0; i <= CHUNKS; i++) {
+        size_t size = i < CHUNKS ? CHUNK_BYTES : 0;
+        digest_once(DIGEST_SHA256, slice_of(text, size), hash);
+        sigv4_chain_chunk(*state, &chain, hash);
+        append_chunk(&wire, size, slice_fmt(*state, "%.64s", chain.signature).ptr);
+    }
+    strbuf_append_cstr(&wire, "\r\n");
+    struct memory memory = {.rest = strbuf_slice(&wire), .step = SIZE_MAX};
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct aws_chunked *chunked = aws_chunked_new(arena, (struct aws_reader){memory_read, &memory}, &seed, false);
+    size_t used = arena_used(arena), len;
+    do
+        assert_ok(aws_chunked_read(chunked, text, sizeof(text), &len));
+    while (len);
+    assert_int_equal(arena_used(arena), used);
+    aws_chunked_free(chunked);
+}
+
+static void test_a_trailer_is_signed_once(void **state)
+{
+    struct sigv4_chain chain = {.payload = SIGV4_PAYLOAD_UNSIGNED_TRAILER};
+    struct slice data;
+    struct put request = {.chain = &chain,
+                          .wire = S("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\nx-amz-trailer-signature:a\r\nx-amz-trailer-signature:a\r\n\r\n"),
+                          .headers = {{S("x-amz-decoded-content-length"), S("5")}, {S("x-amz-trailer"), S("x-amz-checksum-crc32")}}};
+    assert_error(put(*state, &request, &data, NULL), "MalformedTrailerError", 400);
+}
+
 static void test_an_unsigned_trailer_is_checked(void **state)
 {
     static const struct {
@@ -300,6 +338,8 @@ int main(void)
         TEST(test_a_changed_byte_breaks_the_chain),
         TEST(test_a_documented_trailer_signature_holds),
         TEST(test_a_trailer_signature_behind_a_blank_line_holds),
+        TEST(test_a_chunk_leaves_nothing_in_the_arena),
+        TEST(test_a_trailer_is_signed_once),
         TEST(test_an_unsigned_trailer_is_checked),
         TEST(test_a_streamed_body_needs_its_decoded_length),
         TEST(test_plain_bodies_are_held_against_their_headers),
