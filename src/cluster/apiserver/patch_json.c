@@ -3,13 +3,15 @@
 #include "cluster/apiserver/patch.h"
 #include "cluster/apiserver/status_error.h"
 
-#define OPERATIONS_MAX 10000   /* Kubernetes's own bound */
-#define COPIED_NODES_MAX 500000 /* copies can double a tree each time */
+#define OPERATIONS_MAX 10000       /* Kubernetes's own bound */
+#define COPIED_BYTES_MAX (3 << 20) /* Kubernetes's too: copies can double a tree each time */
+#define COPIED_NODES_MAX 500000
+#define STEPS_MAX 30000000         /* members and elements that are passed on the way, which is most of the time that a patch takes */
 
 struct json_patch {
     struct arena *arena;
     struct json *root;
-    size_t copied;
+    size_t copied_nodes, copied_bytes, steps;
 };
 
 /* Where a pointer leads: the container and the key or index in it. */
@@ -30,13 +32,16 @@ static struct slice unescape(struct arena *arena, struct slice token)
     return strbuf_slice(&out);
 }
 
-static bool step(struct json *container, struct slice token, struct place *ret_place)
+static bool step(struct json_patch *patch, struct json *container, struct slice token, struct place *ret_place)
 {
     struct place place = {.container = container, .key = token};
+    size_t count = json_count(container);
+    patch->steps += count;
+    if (patch->steps > STEPS_MAX)
+        return false;
     if (json_is(container, JSON_OBJECT)) {
         place.value = json_get(container, token);
     } else if (json_is(container, JSON_ARRAY)) {
-        size_t count = json_count(container);
         int64_t index = (int64_t)count;
         if (!slice_eq(token, S("-")) && !slice_to_i64(token, 0, (int64_t)count, &index))
             return false;
@@ -61,7 +66,7 @@ static bool resolve(struct json_patch *patch, struct slice pointer, struct place
     struct slice rest = slice_from(pointer, 1);
     while (rest.ptr) {
         struct slice token = unescape(patch->arena, slice_cut(&rest, '/'));
-        if (!place.value || !step(place.value, token, &place))
+        if (!place.value || !step(patch, place.value, token, &place))
             return false;
     }
     *ret_place = place;
@@ -120,28 +125,35 @@ static bool replace(struct json_patch *patch, struct slice pointer, struct json 
     return true;
 }
 
-static size_t count_nodes(const struct json *value)
+static void measure(struct json_patch *patch, const struct json *value)
 {
-    size_t count = 1;
+    patch->copied_nodes++;
+    patch->copied_bytes += value->key.len + value->text.len;
     JSON_FOREACH (child, value)
-        count += count_nodes(child);
-    return count;
+        measure(patch, child);
 }
 
-static bool copy(struct json_patch *patch, struct slice from, struct slice path, bool move)
+static bool move(struct json_patch *patch, struct slice from, struct slice path)
+{
+    struct place source;
+    if (slice_starts_with(path, slice_fmt(patch->arena, "%.*s/", SLICE_ARG(from)))) /* into itself */
+        return false;
+    if (!resolve(patch, from, &source) || !source.value || !source.container)
+        return false;
+    json_unlink(source.container, source.value);
+    source.value->key = SLICE_NONE;
+    return add(patch, path, source.value);
+}
+
+static bool copy(struct json_patch *patch, struct slice from, struct slice path)
 {
     struct place source;
     if (!resolve(patch, from, &source) || !source.value)
         return false;
-    if (move && slice_starts_with(path, slice_fmt(patch->arena, "%.*s/", SLICE_ARG(from))))
-        return false; /* into itself */
-    patch->copied += count_nodes(source.value);
-    if (patch->copied > COPIED_NODES_MAX)
+    measure(patch, source.value);
+    if (patch->copied_nodes > COPIED_NODES_MAX || patch->copied_bytes > COPIED_BYTES_MAX)
         return false;
-    struct json *value = json_clone(patch->arena, source.value);
-    if (move && !take_out(patch, from))
-        return false;
-    return add(patch, path, value);
+    return add(patch, path, json_clone(patch->arena, source.value));
 }
 
 static bool run(struct json_patch *patch, const struct json *operation)
@@ -157,8 +169,10 @@ static bool run(struct json_patch *patch, const struct json *operation)
         return take_out(patch, path);
     if (slice_eq(op, S("replace")))
         return value && replace(patch, path, fresh);
-    if (slice_eq(op, S("move")) || slice_eq(op, S("copy")))
-        return from.ptr && copy(patch, from, path, slice_eq(op, S("move")));
+    if (slice_eq(op, S("move")))
+        return from.ptr && move(patch, from, path);
+    if (slice_eq(op, S("copy")))
+        return from.ptr && copy(patch, from, path);
     if (!slice_eq(op, S("test")))
         return false;
     struct place place;

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "cluster/apiserver/decode.h"
 #include "cluster/apiserver/names.h"
+#include "cluster/apiserver/patch.h"
 #include "cluster/apiserver/quantity.h"
 #include "cluster/apiserver/selector.h"
 #include "cluster/apiserver/strategy.h"
@@ -192,6 +193,89 @@ static void test_events_change_between_their_two_forms(void **state)
     arena_free(arena);
 }
 
+/* The object that operations make of target; NULL: refused with 422. */
+static const char *patched(struct arena *arena, const char *target, struct slice operations)
+{
+    struct json *live, *patch, *result;
+    assert_null(json_parse(arena, slice_from_cstr(target), JSON_DUPLICATES_REFUSE, &live));
+    assert_null(json_parse(arena, operations, JSON_DUPLICATES_REFUSE, &patch));
+    struct err *e = patch_json(arena, live, patch, &result);
+    if (e)
+        assert_int_equal(e->status, 422);
+    bool refused = e != NULL;
+    err_free(e);
+    return refused ? NULL : slice_cstr(arena, json_to_slice(arena, result));
+}
+
+static void test_json_patches_move_and_copy(void **state)
+{
+    static const struct {
+        const char *target, *operations, *result;
+    } rows[] = {
+        {"{\"a\":1,\"b\":2}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/c\"}]", "{\"b\":2,\"c\":1}"},
+        {"{\"a\":1,\"b\":2}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/b\"}]", "{\"b\":1}"},
+        {"{\"a\":1}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a\"}]", "{\"a\":1}"},
+        {"{\"a\":{\"b\":1}}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a/b\"}]", NULL},
+        {"{\"a\":[1,2,3],\"b\":{\"x\":1}}", "[{\"op\":\"move\",\"from\":\"/b\",\"path\":\"/a/1\"},{\"op\":\"move\",\"from\":\"/a/0\",\"path\":\"/a/-\"}]",
+         "{\"a\":[{\"x\":1},2,3,1]}"},
+        {"{\"a\":[1,2]}", "[{\"op\":\"move\",\"from\":\"/a/0\",\"path\":\"/z\"}]", "{\"a\":[2],\"z\":1}"},
+        {"{\"a\":1}", "[{\"op\":\"move\",\"from\":\"\",\"path\":\"/b\"}]", NULL},
+        {"{\"a\":{\"b\":1}}", "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a/c\"}]", "{\"a\":{\"b\":1,\"c\":{\"b\":1}}}"},
+        {"{\"a\":1}", "[{\"op\":\"copy\",\"from\":\"/x\",\"path\":\"/a\"}]", NULL},
+    };
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const char *result = patched(arena, rows[i].target, slice_from_cstr(rows[i].operations));
+        if (!rows[i].result || !result)
+            assert_ptr_equal(result, rows[i].result);
+        else
+            assert_string_equal(result, rows[i].result);
+    }
+    arena_free(arena);
+}
+
+/* {"op": OP, "from": "/a", "path": "/b"} and back, so many times, on a text of so many bytes. */
+static bool goes_on(struct arena *arena, const char *op, size_t times, size_t bytes)
+{
+    struct strbuf target = STRBUF_ARENA(arena), operations = STRBUF_ARENA(arena);
+    strbuf_append_cstr(&target, "{\"a\":\"");
+    for (size_t i = 0; i < bytes; i++)
+        strbuf_append_char(&target, 'x');
+    strbuf_append_cstr(&target, "\"}");
+    for (size_t i = 0; i < times; i++)
+        strbuf_append_fmt(&operations, "%c{\"op\":\"%s\",\"from\":\"/%c\",\"path\":\"/%c\"}", i ? ',' : '[', op, i % 2 ? 'b' : 'a', i % 2 ? 'a' : 'b');
+    strbuf_append_char(&operations, ']');
+    return patched(arena, slice_cstr(arena, strbuf_slice(&target)), strbuf_slice(&operations)) != NULL;
+}
+
+static void test_a_json_patch_copies_a_few_megabytes_at_most(void **state)
+{
+    struct arena *arena = arena_new();
+    assert_true(goes_on(arena, "copy", 2, 1 << 20));
+    assert_false(goes_on(arena, "copy", 4, 1 << 20));
+    assert_true(goes_on(arena, "copy", 9000, 10));
+    assert_true(goes_on(arena, "move", 9000, 1 << 20));
+    arena_free(arena);
+}
+
+/* Each of these operations passes all of the list: in all it would be minutes. */
+static void test_a_json_patch_that_walks_long_lists_too_often_is_refused(void **state)
+{
+    struct arena *arena = arena_new();
+    for (int tests = 1; tests < 10000; tests += 9000) {
+        struct strbuf operations = STRBUF_ARENA(arena);
+        strbuf_append_cstr(&operations, "[{\"op\":\"add\",\"path\":\"/a\",\"value\":[0");
+        for (int i = 0; i < 200000; i++)
+            strbuf_append_cstr(&operations, ",0");
+        strbuf_append_cstr(&operations, "]}");
+        for (int i = 0; i < tests; i++)
+            strbuf_append_cstr(&operations, ",{\"op\":\"add\",\"path\":\"/a/-\",\"value\":0}");
+        strbuf_append_char(&operations, ']');
+        assert_int_equal(patched(arena, "{}", strbuf_slice(&operations)) != NULL, tests == 1);
+    }
+    arena_free(arena);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -206,6 +290,9 @@ int main(void)
         cmocka_unit_test(test_ages_are_worded_as_kubectl_words_them),
         cmocka_unit_test(test_generated_names_keep_58_characters_and_add_five),
         cmocka_unit_test(test_events_change_between_their_two_forms),
+        cmocka_unit_test(test_json_patches_move_and_copy),
+        cmocka_unit_test(test_a_json_patch_copies_a_few_megabytes_at_most),
+        cmocka_unit_test(test_a_json_patch_that_walks_long_lists_too_often_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
