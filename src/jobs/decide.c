@@ -56,11 +56,48 @@ static struct slice held_words(struct arena *arena, const struct run_facts *run,
     return slice_fmt(arena, "Pod %.*s is still terminating%s%.*s", SLICE_ARG(run->driver_pod), seen->held_by.len ? ": " : "", SLICE_ARG(seen->held_by));
 }
 
-/* "Attempt 2 failed: …; attempt 1 …" of the words that retry_words() has left; empty when there are none. */
-static struct slice earlier_causes(const struct run_facts *run)
+static struct slice attempt_head(struct arena *arena, const struct run_facts *run)
 {
+    return slice_fmt(arena, "Attempt %lld of %lld. ", (long long)run->attempt, (long long)run->max_attempts);
+}
+
+/* "Attempt 2 of 3. Attempt 1 failed: …": the end of the words as they are; empty when there is none. */
+static struct slice attempt_words(struct arena *arena, const struct run_facts *run)
+{
+    ptrdiff_t at = run->attempt > 1 ? slice_find(run->state_details, attempt_head(arena, run)) : -1;
+    return at < 0 ? S("") : slice_from(run->state_details, (size_t)at);
+}
+
+/* What the attempt waits for, and then those before it: each is shortened for the other. */
+static struct slice with_attempts(struct arena *arena, const struct run_facts *run, struct slice words)
+{
+    struct slice attempts = attempt_words(arena, run);
+    if (!attempts.len || !words.len)
+        return attempts.len ? attempts : outcome_cut_details(arena, words);
+    bool ended = slice_ends_with(words, S("."));
+    size_t least = OUTCOME_DETAILS_MAX / 2, left = attempts.len + 2 < least ? OUTCOME_DETAILS_MAX - attempts.len - 2 : least;
+    words = outcome_shorten(arena, words, left);
+    return outcome_cut_details(arena, slice_fmt(arena, "%.*s%s %.*s", SLICE_ARG(words), ended || slice_ends_with(words, S(".")) ? "" : ".", SLICE_ARG(attempts)));
+}
+
+/* "Attempt 2 failed: …; attempt 1 …" of the words that retry_words() has left; empty when there are none. */
+static struct slice earlier_causes(struct arena *arena, const struct run_facts *run)
+{
+    struct slice attempts = attempt_words(arena, run);
+    if (attempts.len)
+        return slice_from(attempts, attempt_head(arena, run).len);
     ptrdiff_t at = run->attempt > 1 ? slice_find(run->state_details, S(". Attempt ")) : -1;
     return at < 0 ? S("") : slice_from(run->state_details, (size_t)at + 2);
+}
+
+/* Why no executor ran, as far as it was told; empty when it was not. */
+static struct slice told_of_executors(struct arena *arena, const struct run_facts *run)
+{
+    if (!slice_starts_with(run->state_details, S(EXECUTOR_WORDS)))
+        return S("");
+    size_t end = run->state_details.len - attempt_words(arena, run).len;
+    struct slice words = slice_trim(slice_from(slice_sub(run->state_details, 0, end), sizeof(EXECUTOR_WORDS) - 1));
+    return slice_ends_with(words, S(".")) ? slice_sub(words, 0, words.len - 1) : words;
 }
 
 static struct action failed(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct outcome outcome)
@@ -68,7 +105,7 @@ static struct action failed(struct arena *arena, const struct run_facts *run, co
     struct slice line = outcome.has_exit_code ? seen->last_error_line : SLICE_NONE;
     if (run->max_attempts > 1 && outcome.retryable)
         outcome.cause = slice_fmt(arena, "Attempt %lld of %lld failed. %.*s", (long long)run->attempt, (long long)run->max_attempts, SLICE_ARG(outcome.cause));
-    struct slice words = outcome_failure_details(arena, &outcome, line, seen->log_trouble), earlier = earlier_causes(run);
+    struct slice words = outcome_failure_details(arena, &outcome, line, seen->log_trouble), earlier = earlier_causes(arena, run);
     if (earlier.len && words.len + 16 < OUTCOME_DETAILS_MAX) /* what is left of the room */
         words = outcome_cut_details(arena, slice_fmt(arena, "%.*s %.*s", SLICE_ARG(words), SLICE_ARG(earlier)));
     return (struct action){
@@ -80,7 +117,7 @@ static struct action failed(struct arena *arena, const struct run_facts *run, co
 }
 
 /* How the driver ended, or why it will never start. */
-static struct outcome outcome_of(struct arena *arena, const struct observation *seen)
+static struct outcome outcome_of(struct arena *arena, const struct run_facts *run, const struct observation *seen)
 {
     struct outcome o = {
         .succeeded = seen->has_exit_code && seen->exit_code == 0,
@@ -91,13 +128,15 @@ static struct outcome outcome_of(struct arena *arena, const struct observation *
     if (o.succeeded)
         return o;
     o.retryable = true;
-    struct slice words = outcome_exit_words(arena, seen->exit_code);
+    struct slice words = outcome_exit_words(arena, seen->exit_code), waited = told_of_executors(arena, run);
     if (slice_eq(seen->reason, S("OOMKilled")))
         o.cause = slice_fmt(arena, "The driver was killed for using more memory than its limit (OOMKilled, %.*s)", SLICE_ARG(words));
     else if (seen->has_exit_code && seen->message.len)
         o.cause = slice_fmt(arena, "%.*s (%.*s)", SLICE_ARG(seen->message), SLICE_ARG(words));
     else if (seen->has_exit_code && seen->executor_trouble.len)
         o.cause = slice_fmt(arena, "%.*s. The driver ended with %.*s", SLICE_ARG(seen->executor_trouble), SLICE_ARG(words));
+    else if (seen->has_exit_code && waited.len)
+        o.cause = slice_fmt(arena, "No executor was running: %.*s. The driver ended with %.*s", SLICE_ARG(waited), SLICE_ARG(words));
     else if (seen->has_exit_code)
         o.cause = slice_fmt(arena, "The driver ended with %.*s", SLICE_ARG(words));
     else if (seen->message.len)
@@ -187,7 +226,7 @@ static struct slice retry_words(struct arena *arena, const struct run_facts *run
 {
     struct outcome o = {0};
     (void)outcome_from_json(arena, run->outcome, &o);
-    struct slice line = o.has_exit_code ? seen->last_error_line : SLICE_NONE, earlier = earlier_causes(run);
+    struct slice line = o.has_exit_code ? seen->last_error_line : SLICE_NONE, earlier = earlier_causes(arena, run);
     long long attempt = run->attempt, most = run->max_attempts;
     struct slice head = due.ms ? slice_fmt(arena, "Attempt %lld of %lld failed, the next one begins at %.*s: ", attempt, most, SLICE_ARG(instant_iso8601(arena, due)))
                                : slice_fmt(arena, "Attempt %lld of %lld. Attempt %lld failed: ", attempt + 1, most, attempt);
@@ -226,34 +265,34 @@ static struct action decide_starting(struct arena *arena, const struct run_facts
                                                SLICE_ARG(seen->waiting.len ? seen->waiting : S("its pod was created and waits to be scheduled or for its container")))};
         return record(o, seen);
     }
-    bool keep = run->attempt > 1 && !seen->waiting.len; /* the words about the attempt before */
-    struct slice words = seen->waiting.ptr ? outcome_cut_details(arena, seen->waiting) : S("");
-    return keep || is_noted(run, words) ? wait_until(deadline) : note(words);
+    struct slice words = with_attempts(arena, run, seen->waiting.ptr ? seen->waiting : S(""));
+    return is_noted(run, words) ? wait_until(deadline) : note(words);
 }
 
-static struct action driver_started(const struct run_facts *run, const struct observation *seen, struct instant now)
+static struct action driver_started(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
     return (struct action){.kind = ACTION_MOVE,
                            .event = JOB_RUN_EVENT_DRIVER_STARTED,
-                           .state_details = run->attempt > 1 ? SLICE_NONE : S(""),
+                           .state_details = with_attempts(arena, run, S("")),
                            .driver_created_at = seen->driver_created_at,
                            .driver_started_at = seen->driver_started_at.ms ? seen->driver_started_at : now};
 }
 
-/* The driver runs. A job whose executors can't start goes on for ever and says so in its driver's log alone, unless this does. The words about
- * the attempt before stay. */
+/* The driver runs. A job whose executors can't start goes on for ever and says so in its driver's log alone, unless this does. */
 static struct action decide_running(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
     bool told = slice_starts_with(run->state_details, S(EXECUTOR_WORDS));
     int64_t due = seen->executor_waiting_since.ms + EXECUTOR_WAIT_MS;
-    if (run->attempt > 1 || (!seen->executor_waiting.len && !told))
-        return wait_until(0);
+    if (!seen->executor_waiting.len && !told)
+        return wait_until(seen->executor_there ? 0 : now.ms + EXECUTOR_WAIT_MS); /* that none can be made is told by its log alone */
     if (!seen->executor_waiting.len)
-        return note(S(""));
+        return note(with_attempts(arena, run, S("")));
     if (now.ms < due && !told)
         return wait_until(due);
-    struct slice words = outcome_cut_details(arena, slice_fmt(arena, EXECUTOR_WORDS "%.*s", SLICE_ARG(seen->executor_waiting)));
-    return is_noted(run, words) ? wait_until(0) : note(words);
+    struct slice words = with_attempts(arena, run, slice_fmt(arena, EXECUTOR_WORDS "%.*s", SLICE_ARG(seen->executor_waiting)));
+    if (!is_noted(run, words))
+        return note(words);
+    return wait_until(seen->executor_there ? 0 : now.ms + EXECUTOR_WAIT_MS);
 }
 
 static struct action decide_started(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
@@ -289,9 +328,9 @@ static struct action decide_started(struct arena *arena, const struct run_facts 
     case DRIVER_PENDING:
         return run->state == JOB_RUN_SUBMITTED || !run->driver_started_at.ms ? decide_starting(arena, run, seen, now) : wait_until(0);
     case DRIVER_RUNNING:
-        return run->state == JOB_RUN_SUBMITTED || !run->driver_started_at.ms ? driver_started(run, seen, now) : decide_running(arena, run, seen, now);
+        return run->state == JOB_RUN_SUBMITTED || !run->driver_started_at.ms ? driver_started(arena, run, seen, now) : decide_running(arena, run, seen, now);
     case DRIVER_ENDED:
-        return record(outcome_of(arena, seen), seen);
+        return record(outcome_of(arena, run, seen), seen);
     }
     return wait_until(0);
 }

@@ -30,7 +30,8 @@ struct observation {
     bool gone;                      /* the driver was there and is no longer */
     bool untold;                    /* the driver is known from our own writing alone: the watch has not told of it */
     struct slice executor_trouble;  /* an executor of this attempt was killed or thrown out: a sentence without its full stop; absent: none was */
-    struct slice executor_waiting;  /* no executor of this attempt runs, and why one that is there does not start; absent: nothing to tell */
+    bool executor_there;            /* of this attempt, in whatever state */
+    struct slice executor_waiting;  /* no executor of this attempt runs, and why one does not start or can't be made; absent: nothing to tell */
     struct instant executor_waiting_since;
     size_t pods;                    /* of the run, of all its attempts, that are still there */
     struct instant pods_deleted_by; /* by then all of them should be gone; ms 0: there are none, or one is not to go */

@@ -142,8 +142,17 @@ static void test_decisions(void **state)
          {.synced = true, .driver = DRIVER_RUNNING, .executor_waiting = S("executor 1: no room"), .executor_waiting_since = old}, ACTION_WAIT, 0, NULL},
         {"until one runs", {.state = JOB_RUN_RUNNING, .driver_started_at = early, .state_details = S("No executor is running: executor 1: no room")},
          {.synced = true, .driver = DRIVER_RUNNING}, ACTION_NOTE, 0, ""},
-        {"the words about the attempt before stay", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 2, .driver_created_at = early, .driver_started_at = early, .state_details = S("Attempt 2 of 2. x")},
+        {"in front of the words about the attempt before", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 2, .driver_created_at = early, .driver_started_at = early, .state_details = S("Attempt 2 of 2. Attempt 1 failed: x")},
+         {.synced = true, .driver = DRIVER_RUNNING, .executor_waiting = S("executor 1: no room"), .executor_waiting_since = old}, ACTION_NOTE, 0,
+         "No executor is running: executor 1: no room. Attempt 2 of 2. Attempt 1 failed: x"},
+        {"once", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 2, .driver_created_at = early, .driver_started_at = early, .state_details = S("No executor is running: executor 1: no room. Attempt 2 of 2. Attempt 1 failed: x")},
          {.synced = true, .driver = DRIVER_RUNNING, .executor_waiting = S("executor 1: no room"), .executor_waiting_since = old}, ACTION_WAIT, 0, NULL},
+        {"and those stay when one runs", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 2, .driver_created_at = early, .driver_started_at = early, .state_details = S("No executor is running: executor 1: no room. Attempt 2 of 2. Attempt 1 failed: x")},
+         {.synced = true, .driver = DRIVER_RUNNING, .executor_there = true}, ACTION_NOTE, 0, "Attempt 2 of 2. Attempt 1 failed: x"},
+        {"a waiting driver is told beside the attempt before", {.state = JOB_RUN_SUBMITTED, .attempt = 2, .max_attempts = 2, .driver_created_at = early, .start_timeout_s = 900, .state_details = S("Attempt 2 of 2. Attempt 1 failed: x")},
+         {.synced = true, .driver = DRIVER_PENDING, .waiting = S("0/1 nodes are available.")}, ACTION_NOTE, 0, "0/1 nodes are available. Attempt 2 of 2. Attempt 1 failed: x"},
+        {"until it starts", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 2, .driver_created_at = early, .state_details = S("0/1 nodes are available. Attempt 2 of 2. Attempt 1 failed: x")},
+         {.synced = true, .driver = DRIVER_RUNNING}, ACTION_MOVE, JOB_RUN_EVENT_DRIVER_STARTED, "Attempt 2 of 2. Attempt 1 failed: x"},
         {"before the first list nothing is concluded", {.state = JOB_RUN_RUNNING}, {.driver = DRIVER_ABSENT}, ACTION_WAIT, 0, NULL},
         {"a deleted driver is recorded", {.state = JOB_RUN_RUNNING}, {.synced = true, .driver = DRIVER_ABSENT}, ACTION_RECORD, 0, NULL},
         {"an ended driver is recorded", {.state = JOB_RUN_RUNNING}, {.synced = true, .driver = DRIVER_ENDED, .has_exit_code = true}, ACTION_RECORD, 0, NULL},
@@ -179,6 +188,9 @@ static void test_decisions(void **state)
         {"the last attempt's cause ends the run", {.state = JOB_RUN_RUNNING, .attempt = 3, .max_attempts = 3, .outcome = broke},
          {.synced = true, .logs_settled = true}, ACTION_MOVE, JOB_RUN_EVENT_BROKE, "Attempt 3 of 3 failed. The driver ended with exit code 1. JobRun failed."},
         {"and those before behind it", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 2, .outcome = broke, .state_details = S("Attempt 2 of 2. Attempt 1 failed: Evicted")},
+         {.synced = true, .logs_settled = true}, ACTION_MOVE, JOB_RUN_EVENT_BROKE,
+         "Attempt 2 of 2 failed. The driver ended with exit code 1. JobRun failed. Please refer logs uploaded to S3/CloudWatch based on your monitoring configuration. Attempt 1 failed: Evicted"},
+        {"also of an attempt that had no executors", {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 2, .outcome = broke, .state_details = S("No executor is running: x. Attempt 2 of 2. Attempt 1 failed: Evicted")},
          {.synced = true, .logs_settled = true}, ACTION_MOVE, JOB_RUN_EVENT_BROKE,
          "Attempt 2 of 2 failed. The driver ended with exit code 1. JobRun failed. Please refer logs uploaded to S3/CloudWatch based on your monitoring configuration. Attempt 1 failed: Evicted"},
         {"what is no driver's failure is not tried again", {.state = JOB_RUN_RUNNING, .attempt = 1, .max_attempts = 3, .outcome = bad}, {.synced = true, .logs_settled = true},
@@ -255,6 +267,40 @@ static void test_how_a_driver_ended(void **state)
         if (a.kind != ACTION_RECORD || !slice_eq(a.outcome.cause, slice_from_cstr(ROWS[i].cause)) || !slice_eq(a.outcome.failure_reason, FAILURE_USER_ERROR))
             fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(a.outcome.cause), ROWS[i].cause);
     }
+}
+
+static void test_a_driver_that_ended_without_executors_says_so(void **state)
+{
+    static const struct {
+        const char *details, *cause;
+    } ROWS[] = {
+        {"No executor is running: exceeded quota: q, limited: pods=1", "No executor was running: exceeded quota: q, limited: pods=1. The driver ended with exit code 1"},
+        {"No executor is running: executor 1: 0/1 nodes. Attempt 2 of 3. Attempt 1 failed: x", "No executor was running: executor 1: 0/1 nodes. The driver ended with exit code 1"},
+        {"Attempt 2 of 3. Attempt 1 failed: No executor is running: y", "The driver ended with exit code 1"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+        struct run_facts run = {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .driver_created_at = {.ms = 1}, .state_details = slice_from_cstr(ROWS[i].details)};
+        struct action a = decide(arena, &run, &(struct observation){.synced = true, .driver = DRIVER_ENDED, .has_exit_code = true, .exit_code = 1}, (struct instant){.ms = 1});
+        if (a.kind != ACTION_RECORD || !slice_eq(a.outcome.cause, slice_from_cstr(ROWS[i].cause)))
+            fail_msg("got \"%.*s\", want \"%s\"", SLICE_ARG(a.outcome.cause), ROWS[i].cause);
+    }
+}
+
+static void test_words_of_two_kinds_leave_each_other_room(void **state)
+{
+    char waiting[300], before[300];
+    memset(waiting, 'w', sizeof(waiting));
+    memset(before, 'b', sizeof(before));
+    struct run_facts run = {.state = JOB_RUN_RUNNING, .attempt = 2, .max_attempts = 3, .driver_created_at = {.ms = 1}, .driver_started_at = {.ms = 1},
+                            .state_details = slice_fmt(arena, "Attempt 2 of 3. Attempt 1 failed: %.200s", before)};
+    struct observation seen = {.synced = true, .driver = DRIVER_RUNNING, .executor_waiting = slice_of(waiting, sizeof(waiting)), .executor_waiting_since = {.ms = 1}};
+    struct action a = decide(arena, &run, &seen, (struct instant){.ms = 100000});
+    assert_int_equal(a.kind, ACTION_NOTE);
+    assert_int_equal(a.state_details.len, 256);
+    assert_true(slice_starts_with(a.state_details, S("No executor is running: www")));
+    assert_true(slice_find(a.state_details, S("w... Attempt 2 of 3. Attempt 1 failed: bbb")) > 0);
+    run.state_details = a.state_details;
+    assert_int_equal(decide(arena, &run, &seen, (struct instant){.ms = 100000}).kind, ACTION_WAIT); /* it is the same again */
 }
 
 static void test_the_back_off_doubles_up_to_six_minutes(void **state)
@@ -388,6 +434,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ids_sort_by_time_and_decode_to_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_decisions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_how_a_driver_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_driver_that_ended_without_executors_says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_words_of_two_kinds_leave_each_other_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_back_off_doubles_up_to_six_minutes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_run_asks_for_its_driver_and_one_executor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_ask_beyond_all_numbers_is_one_that_can_never_be_placed, setup, teardown),

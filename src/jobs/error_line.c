@@ -329,3 +329,31 @@ struct slice error_line_find(struct arena *arena, struct slice stderr_tail, stru
     struct finding *best = out.rank > err.rank ? &out : &err;
     return best->rank && best->text.len ? cleaned(arena, best->text) : SLICE_NONE;
 }
+
+/* "…KubernetesClientException: Failure executing: POST at: https://…/namespaces/ns/pods. Message: pods "x-exec-1" is forbidden: exceeded quota:
+ * … limited: pods=2. Received status: Status(…", as fabric8's client tells of any refusal. */
+static struct slice refused_pod(struct slice line)
+{
+    static const struct slice POSTED = S_INIT("KubernetesClientException: Failure executing: POST at: "), PODS = S_INIT("/pods. Message: "),
+                              FORBIDDEN = S_INIT(" is forbidden: ");
+    ptrdiff_t at = slice_find(line, POSTED);
+    ptrdiff_t message = at < 0 ? -1 : slice_find(slice_from(line, (size_t)at), PODS);
+    if (message < 0)
+        return SLICE_NONE;
+    line = slice_from(line, (size_t)at + (size_t)message + PODS.len);
+    ptrdiff_t end = slice_find(line, S(". Received status: "));
+    line = end < 0 ? line : slice_sub(line, 0, (size_t)end);
+    ptrdiff_t why = slice_find(line, FORBIDDEN);
+    line = slice_trim(why < 0 ? line : slice_from(line, (size_t)why + FORBIDDEN.len));
+    return slice_ends_with(line, S(".")) ? slice_sub(line, 0, line.len - 1) : line;
+}
+
+struct slice error_line_refused_pod(struct arena *arena, struct slice stderr_tail)
+{
+    struct slice rest = stderr_tail, last = SLICE_NONE;
+    while (rest.ptr) {
+        struct slice found = refused_pod(slice_cut(&rest, '\n'));
+        last = found.len ? found : last;
+    }
+    return last.len ? cleaned(arena, last) : SLICE_NONE;
+}

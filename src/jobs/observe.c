@@ -335,12 +335,14 @@ static bool is_ours(const struct run *run, const struct pod *p, const struct dri
 }
 
 /* Which of the executors there are under the driver keeps the job from going on: the first that does not start, when none runs. */
-static const struct pod *waiting_executor(const struct run *run, const struct drivers *drivers, struct instant driver_created_at)
+static const struct pod *waiting_executor(const struct run *run, const struct drivers *drivers, struct instant driver_created_at, bool *ret_there)
 {
     const struct pod *first = NULL;
+    *ret_there = false;
     for (const struct pod *p = run->pods; p; p = p->next) {
         if (p->driver || p->gone || p->created_at.ms < driver_created_at.ms || !is_ours(run, p, drivers))
             continue;
+        *ret_there = true;
         if (p->running)
             return NULL;
         first = first || !p->waiting.len ? first : p;
@@ -379,7 +381,7 @@ void observations_get(struct observations *obs, struct arena *arena, struct slic
         if (p->trouble.len && is_ours(run, p, &drivers) && p->created_at.ms >= seen.driver_created_at.ms) /* an earlier attempt's is another matter */
             seen.executor_trouble = slice_dup(arena, p->trouble);
     }
-    const struct pod *waiting = run && seen.driver == DRIVER_RUNNING ? waiting_executor(run, &drivers, seen.driver_created_at) : NULL;
+    const struct pod *waiting = run && seen.driver == DRIVER_RUNNING ? waiting_executor(run, &drivers, seen.driver_created_at, &seen.executor_there) : NULL;
     if (waiting) {
         seen.executor_waiting = slice_dup(arena, waiting->waiting);
         seen.executor_waiting_since = waiting->created_at;
@@ -420,6 +422,7 @@ void observations_containers(struct observations *obs, struct arena *arena, stru
         for (size_t i = 0; ours && i < p->container_count; i++) {
             list[count++] = (struct observed_container){
                 .pod = slice_dup(arena, p->name),
+                .uid = slice_dup(arena, p->uid),
                 .container = slice_dup(arena, p->containers[i].name),
                 .started = p->containers[i].started,
                 .ended = p->containers[i].ended || p->gone,

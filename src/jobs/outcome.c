@@ -83,8 +83,7 @@ struct slice outcome_exit_words(struct arena *arena, int64_t exit_code)
     return slice_fmt(arena, "exit code %lld%s%s", (long long)exit_code, name ? ", " : "", name ? name : "");
 }
 
-/* At most max bytes, at a character, with dots where something is missing. */
-static struct slice shorten(struct arena *arena, struct slice text, size_t max)
+struct slice outcome_shorten(struct arena *arena, struct slice text, size_t max)
 {
     if (text.len <= max || max < 4)
         return text.len <= max ? text : S("");
@@ -96,7 +95,7 @@ static struct slice shorten(struct arena *arena, struct slice text, size_t max)
 
 static void append_sentence(struct arena *arena, struct strbuf *text, struct slice sentence, size_t max)
 {
-    sentence = shorten(arena, slice_trim(sentence), max);
+    sentence = outcome_shorten(arena, slice_trim(sentence), max);
     if (!sentence.len)
         return;
     strbuf_append(text, sentence);

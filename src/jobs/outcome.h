@@ -32,3 +32,5 @@ struct slice outcome_failure_details(struct arena *arena, const struct outcome *
 /* "exit code 137, SIGKILL" */
 struct slice outcome_exit_words(struct arena *arena, int64_t exit_code);
 struct slice outcome_cut_details(struct arena *arena, struct slice text);
+/* At most max bytes, at a character, with dots where something is missing. */
+struct slice outcome_shorten(struct arena *arena, struct slice text, size_t max);

@@ -84,6 +84,33 @@ static void test_the_cause_is_found_in_what_real_spark_wrote(void **state)
 #define INFO "26/11/22 02:00:06 INFO SparkContext: SparkContext is stopping with exitCode 1.\n"
 #define FAILED_TASK "Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: Lost task 0.3 in stage 0.0 (TID 3) (10.0.0.3 executor 1): "
 
+static void test_why_executors_can_not_be_made_is_found_in_what_spark_wrote(void **state)
+{
+#define POST "io.fabric8.kubernetes.client.KubernetesClientException: Failure executing: POST at: https://kubernetes.default.svc:6443/api/v1/namespaces/x/"
+    static const struct {
+        const char *tail, *why; /* why NULL: nothing */
+    } ROWS[] = {
+        {"Caused by: " POST "pods. Message: Forbidden!Configured service account doesn't have access. Service account may have been revoked. pods \"spark-pi-f3-exec-9\" "
+         "is forbidden: exceeded quota: one, requested: pods=1, used: pods=1, limited: pods=1.\n\tat io.fabric8.kubernetes.client\n",
+         "exceeded quota: one, requested: pods=1, used: pods=1, limited: pods=1"},
+        {POST "pods. Message: pods \"a\" is forbidden: exceeded quota: b, limited: pods=1. Received status: Status(apiVersion=v1, code=403, message=pods \"a\" is forbidden: x).",
+         "exceeded quota: b, limited: pods=1"},
+        {POST "pods. Message: pods \"a\" is forbidden: first.\n" POST "pods. Message: pods \"a\" is forbidden: last\x01\xff.\nmore\n", "last??"},
+        {POST "pods. Message: Pod \"a\" is invalid: spec.x: Invalid value: 1.", "Pod \"a\" is invalid: spec.x: Invalid value: 1"},
+        {POST "configmaps. Message: configmaps \"a\" is forbidden: exceeded quota: b.", NULL},
+        {"pods \"a\" is forbidden: exceeded quota: b, a script says.\n", NULL},
+        {POST "pods. Message: ", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+        struct slice why = error_line_refused_pod(arena, slice_from_cstr(ROWS[i].tail));
+        if (!ROWS[i].why != !why.ptr)
+            fail_msg("row %zu: got \"%.*s\"", i, SLICE_ARG(why));
+        if (why.ptr)
+            assert_text(ROWS[i].tail, why, ROWS[i].why);
+    }
+}
+
 static void test_the_line_that_says_most_is_found(void **state)
 {
     static const struct {
@@ -203,6 +230,7 @@ int main(int argc, char **argv)
     folder = argv[1];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_cause_is_found_in_what_real_spark_wrote, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_why_executors_can_not_be_made_is_found_in_what_spark_wrote, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_line_that_says_most_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_emrs_sentence_is_never_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_signals_have_names, setup, teardown),

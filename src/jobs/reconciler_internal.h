@@ -58,6 +58,8 @@ struct err *step_run(struct step *s, struct slice id) NODISCARD;
 struct launch_context launch_context_of(const struct step *s);
 struct err *step_follow_logs(struct step *s) NODISCARD;
 void step_find_error_line(struct step *s);
+/* Of a driver that runs without executors: that the cluster refuses to make them, which its log alone tells. */
+void step_find_refused_executors(struct step *s);
 /* Every log is shipped, or its time is over; every log is read. Of a run in a final state. */
 void step_logs_over(struct step *s, bool *ret_shipped, bool *ret_read);
 struct err *step_virtual_cluster(struct step *s, struct slice id) NODISCARD;

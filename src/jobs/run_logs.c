@@ -26,7 +26,7 @@ static void tell_containers(struct step *s, size_t *ret_alive)
             continue;
         bool ended = containers[i].ended || overdue;
         alive += !ended;
-        logship_container(r->logship, s->run.id, containers[i].pod, containers[i].container,
+        logship_container(r->logship, s->run.id, containers[i].pod, containers[i].uid, containers[i].container,
                           ended ? LOGSHIP_CONTAINER_ENDED : LOGSHIP_CONTAINER_STARTED);
     }
     *ret_alive = alive;
@@ -72,6 +72,16 @@ void step_find_error_line(struct step *s)
     struct logship *ship = s->reconciler->logship;
     s->seen.last_error_line = error_line_find(s->arena, logship_tail(ship, s->arena, s->run.id, driver, S("stderr"), ERROR_TAIL_BYTES),
                                               logship_tail(ship, s->arena, s->run.id, driver, S("stdout"), ERROR_TAIL_BYTES));
+}
+
+void step_find_refused_executors(struct step *s)
+{
+    struct observation *seen = &s->seen;
+    if (s->state != JOB_RUN_RUNNING || seen->driver != DRIVER_RUNNING || seen->executor_there)
+        return;
+    struct slice driver = launch_driver_name(s->arena, &s->run);
+    seen->executor_waiting = error_line_refused_pod(s->arena, logship_tail(s->reconciler->logship, s->arena, s->run.id, driver, S("stderr"), ERROR_TAIL_BYTES));
+    seen->executor_waiting_since = seen->driver_started_at;
 }
 
 /* A run that never got a driver has only what it was rejected for, and its destination may be the reason: that is given up with the state. */

@@ -171,6 +171,7 @@ static struct err *take_observation(struct step *s)
         return look_for_room(s);
     TRY(step_follow_logs(s));
     step_find_error_line(s);
+    step_find_refused_executors(s);
     return NULL;
 }
 

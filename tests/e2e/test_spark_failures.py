@@ -128,6 +128,21 @@ def test_a_sql_file_that_is_wrong_says_where(ember):
     assert "before\n" in out and "never" not in out
 
 
+def test_executors_that_a_quota_keeps_from_being_made_are_told_while_it_does(ember):
+    namespace = ember.namespace("crowded")
+    cluster = ember.emr.create_virtual_cluster(name="crowded", containerProvider={"id": "local", "type": "EKS", "info": {"eksInfo": {"namespace": namespace}}})["id"]
+    ember.kubectl("create", "quota", "one", "-n", namespace, "--hard=pods=1")
+    run = ember.emr.start_job_run(clientToken="crowded", **dict(ember.request(entry_point=EXAMPLES, parameters=small(1, "--class org.apache.spark.examples.SparkPi")),
+                                                                virtualClusterId=cluster))["id"]
+    look = lambda: ember.emr.describe_job_run(virtualClusterId=cluster, id=run)["jobRun"]
+    told = "No executor is running: exceeded quota: one, requested: pods=1, used: pods=1, limited: pods=1"
+    wait_for(lambda: look().get("stateDetails") == told, "the quota to be told", JOB_S)
+    assert look()["state"] == "RUNNING"
+    ember.kubectl("delete", "quota", "one", "-n", namespace)
+    done = wait_for(lambda: look()["state"] in ("COMPLETED", "FAILED") and look(), "the run to end", JOB_S)
+    assert done["state"] == "COMPLETED" and done["stateDetails"].startswith("JobRun completed successfully."), done
+
+
 def test_executors_over_their_memory_until_spark_gives_up(ember):
     script = put(ember, "jobs/hungry.py", """
 from pyspark.sql import SparkSession
