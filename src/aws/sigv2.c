@@ -150,8 +150,8 @@ static void append_resource(struct strbuf *out, const struct aws_request *reques
     }
 }
 
-/* What is signed is separated by line feeds: a decoded one in a name or value would let the same text be cut elsewhere. And nothing behind a
- * NUL would be in it. */
+/* What is signed is separated by line feeds, and names from values by colons: a decoded one would let the same text be cut elsewhere. And
+ * nothing behind a NUL would be in it. */
 static bool has_stop(struct slice text)
 {
     return slice_index(text, '\n') >= 0 || slice_has_nul(text);
@@ -160,7 +160,7 @@ static bool has_stop(struct slice text)
 static bool has_stops(struct aws_params params)
 {
     for (size_t i = 0; i < params.count; i++)
-        if (has_stop(params.items[i].name) || has_stop(params.items[i].value))
+        if (has_stop(params.items[i].name) || slice_index(params.items[i].name, ':') >= 0 || has_stop(params.items[i].value))
             return true;
     return false;
 }

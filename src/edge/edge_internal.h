@@ -133,6 +133,11 @@ struct err *edge_open_form(struct edge *edge, struct call *call, struct aws_requ
 /* The form's answer, made of the PutObject's. */
 struct aws_response edge_form_response(const struct call *call, const struct aws_response *put);
 
+/* ---- hoisted.c ---- */
+
+/* Of a URL of S3 whose signature holds: headers that stand in its query become request->headers. InvalidArgument: they can be none. */
+struct err *edge_take_hoisted(struct arena *arena, const struct target *target, struct aws_request *request) NODISCARD;
+
 /* ---- body.c ---- */
 
 bool edge_streams_request(const struct aws_operation *operation);

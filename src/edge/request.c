@@ -171,7 +171,7 @@ static struct err *identify(struct passage *p)
         err_free(routed);
         return aws_err(ERR_DENIED, 403, "AccessDenied", "Access Denied");
     }
-    return routed;
+    return routed || !s3 ? routed : edge_take_hoisted(p->arena, &p->target, &p->request);
 }
 
 /* *ret_response is still to be sent, unless the operation has answered by itself. */

@@ -1,6 +1,6 @@
 """Buckets named by the host, and the signatures of version 2 that boto3 and the AWS CLI still make. Names of hosts need no resolver: the clients
 are told that Ember is their proxy, so they send it what they would send to that host."""
-import http.client, time, urllib.error, urllib.parse, urllib.request
+import base64, hashlib, http.client, re, time, urllib.error, urllib.parse, urllib.request
 
 import boto3
 import botocore.config
@@ -105,6 +105,49 @@ def test_what_boto3_presigns_by_default(ember, s3):
     listed = s3.generate_presigned_url("list_objects_v2", Params={"Bucket": "hosted"})
     assert fetch(listed)[0] == 200
     assert fetch(s3.generate_presigned_url("delete_object", Params={"Bucket": "hosted", "Key": "put"}), "DELETE")[0] == 204
+
+
+# ---- headers in the query ----
+
+def code_of(answer):
+    return re.search(rb"<Code>(.*?)</Code>", answer).group(1).decode()
+
+
+def put_url(ember, pairs):
+    """A URL of version 4 to put an object, with more in its query, as the SDK for JavaScript makes them."""
+    return presigned(ember, "s3", path="/hosted/hoisted", method="PUT", change=lambda query: query.update(pairs))
+
+
+def test_metadata_in_the_query_of_a_url_is_kept(ember, s3):
+    url = put_url(ember, {"x-amz-meta-a": "b c", "X-Amz-Meta-Upper": "D+ü", "x-amz-checksum-crc32": "AAAAAA==", "x-amz-sdk-checksum-algorithm": "CRC32"})
+    assert plain(ember, "PUT", url, {}, b"hello")[0] == 200 # the checksum is of the empty body that the signer saw
+    got = s3.get_object(Bucket="hosted", Key="hoisted")
+    assert got["Body"].read() == b"hello" and got["Metadata"]["a"] == "b c" and set(got["Metadata"]) == {"a", "upper"}
+    for changed in (url.replace("b%20c", "b%20d"), url.replace("x-amz-meta-a=", "x-amz-meta-e="), url + "&x-amz-meta-more=1"):
+        assert plain(ember, "PUT", changed, {}, b"hello")[0] == 403
+    assert s3.head_object(Bucket="hosted", Key="hoisted")["Metadata"] == got["Metadata"]
+
+
+@pytest.mark.parametrize("pair", [("x-amz-meta-a", "b\r\nSet-Cookie: c"), ("x-amz-meta-a", "b\0"), ("x-amz-meta-a: b\r\nc", "d"), ("x-amz-meta-a b", "c")])
+def test_what_can_be_no_header_is_refused(ember, s3, pair):
+    s3.delete_object(Bucket="hosted", Key="hoisted")
+    status, _, answer = plain(ember, "PUT", put_url(ember, dict([pair])), {}, b"hello")
+    assert (status, code_of(answer)) == (400, "InvalidArgument")
+    assert not s3.list_objects_v2(Bucket="hosted", Prefix="hoisted").get("Contents")
+
+
+def test_headers_in_a_url_of_version_2_are_kept(ember, s3):
+    md5 = base64.b64encode(hashlib.md5(b"right").digest()).decode()
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": "hosted", "Key": "v2 headers", "ContentType": "text/x", "ContentMD5": md5, "Metadata": {"a": "b:c"}})
+    assert "AWSAccessKeyId=" in url and "x-amz-meta-a" in url
+    target = url.removeprefix(ember.endpoint)
+    status, _, answer = plain(ember, "PUT", target, {}, b"wrong")
+    assert (status, code_of(answer)) == (400, "BadDigest")
+    assert plain(ember, "PUT", target, {}, b"right")[0] == 200
+    got = s3.get_object(Bucket="hosted", Key="v2 headers")
+    assert (got["Body"].read(), got["ContentType"], got["Metadata"]) == (b"right", "text/x", {"a": "b:c"})
+    for changed in ("x-amz-meta-a%3Ab=c", "x-amz-meta-a=b%3Ad", "x-amz-meta-a=b%3Ac%00"):
+        assert plain(ember, "PUT", target.replace("x-amz-meta-a=b%3Ac", changed), {}, b"right")[0] == 403
 
 
 def test_what_the_cli_presigns_by_default(ember, s3):
