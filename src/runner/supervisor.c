@@ -21,6 +21,7 @@
 
 #define MEMORY_CHECK_MS 250
 #define STATUS_RETRY_MS 1000
+#define GRACE_MAX_SECONDS (INT64_C(100) * 365 * 86400)
 #define BACKOFF_FIRST_MS 10000 /* as the kubelet has it: 10 s, doubled up to 5 min */
 #define BACKOFF_MAX_MS 300000
 #define BACKOFF_RESET_MS 600000
@@ -82,14 +83,14 @@ static bool read_stop_file(struct supervisor *s, int64_t *ret_grace_seconds)
         err_free(e);
         return false;
     }
-    if (!slice_to_i64(slice_trim(text), 0, 86400, ret_grace_seconds))
+    if (!slice_to_i64(slice_trim(text), 0, INT64_MAX, ret_grace_seconds))
         *ret_grace_seconds = s->spec.grace_seconds;
     return true;
 }
 
 static void stop(struct supervisor *s, int64_t grace_seconds)
 {
-    int64_t kill_at = monotonic_ms() + grace_seconds * 1000;
+    int64_t kill_at = monotonic_ms() + (grace_seconds < GRACE_MAX_SECONDS ? grace_seconds : GRACE_MAX_SECONDS) * 1000;
     if (!s->state.stopping || kill_at < s->kill_at_ms)
         s->kill_at_ms = kill_at;
     s->state.stopping = true;

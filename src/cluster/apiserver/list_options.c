@@ -1,5 +1,7 @@
 #include "cluster/apiserver/list_options.h"
 
+#define TIMEOUT_MAX_S (INT64_C(365) * 86400)
+
 static struct err *invalid_options(const struct field_errors *errors)
 {
     return field_errors_to_err_of(errors, "meta.k8s.io", "ListOptions", S(""));
@@ -73,6 +75,8 @@ struct err *list_options_parse(struct api_call *call, struct arena *arena, enum 
     TRY(field_selector_parse(arena, call->kind, slice_dup(arena, call_query(call, "fieldSelector")), &options.fields));
     options.continue_token = call_query(call, "continue");
     options.bookmarks = call_query_flag(call, "allowWatchBookmarks");
+    if (options.timeout_s > TIMEOUT_MAX_S)
+        options.timeout_s = TIMEOUT_MAX_S;
     if (options.limit < 0)
         options.limit = 0;
     if (options.continue_token.len && call_query(call, "resourceVersion").len && !slice_eq(call_query(call, "resourceVersion"), S("0")))

@@ -330,14 +330,21 @@ static int64_t pod_grace(const struct json *pod, int64_t asked)
     return grace < 0 ? 1 : grace;
 }
 
+#define GRACE_MAX_SECONDS (INT64_C(100) * 365 * 86400) /* what clients ask for is any number: the time stays one */
+
+static int64_t grace_ms(int64_t seconds)
+{
+    return (seconds < GRACE_MAX_SECONDS ? seconds : GRACE_MAX_SECONDS) * 1000;
+}
+
 static void mark_deleted(struct arena *arena, struct json *object, int64_t grace_seconds)
 {
     struct json *metadata = json_ensure_object(arena, object, "metadata");
-    struct instant at = {.ms = instant_now().ms + grace_seconds * 1000};
+    struct instant at = {.ms = instant_now().ms + grace_ms(grace_seconds)};
     struct instant old;
     /* A second deletion counts its grace from the first one. */
     if (instant_parse_iso8601(json_get_text(metadata, "deletionTimestamp"), &old))
-        at.ms = old.ms - (json_get_i64(metadata, "deletionGracePeriodSeconds", 0) - grace_seconds) * 1000;
+        at.ms = old.ms - grace_ms(json_get_i64(metadata, "deletionGracePeriodSeconds", 0)) + grace_ms(grace_seconds);
     else if (json_get(metadata, S("generation")))
         json_set_i64(arena, metadata, "generation", json_get_i64(metadata, "generation", 0) + 1);
     json_set_text(arena, metadata, "deletionTimestamp", instant_iso8601(arena, at));

@@ -1,6 +1,7 @@
 #include "base/arena.h"
 #include "cluster/apiserver/quantity.h"
 #include "cluster/apiserver/validate_internal.h"
+#include <stdlib.h>
 
 /* Lists whose elements are compared with each other: a bound of ours, far above any real pod. */
 #define LIST_MAX 1000
@@ -93,6 +94,8 @@ static void validate_projected(struct field_errors *errors, struct slice path, c
         struct slice field = PATH(errors, "%.*s.serviceAccountToken.expirationSeconds", SLICE_ARG(at));
         if (json_to_i64(seconds, 3600) < 600)
             field_invalid(errors, field, seconds, "may not specify a duration less than 10 minutes");
+        else if (json_to_i64(seconds, 3600) > (INT64_C(1) << 32))
+            field_invalid(errors, field, seconds, "may not specify a duration larger than 2^32 seconds");
         if (json_get_text(token, "path").len == 0)
             field_required(errors, PATH(errors, "%.*s.serviceAccountToken.path", SLICE_ARG(at)), "");
     }
@@ -466,17 +469,34 @@ static void check_deadline(struct field_errors *errors, const struct json *old, 
     }
 }
 
+/* All of a toleration but its tolerationSeconds. */
+static struct slice toleration_text(struct arena *arena, const struct json *toleration)
+{
+    struct strbuf out = STRBUF_ARENA(arena);
+    static const char *const members[] = {"key", "operator", "value", "effect"};
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+        strbuf_append(&out, json_get_text(toleration, members[i]));
+        strbuf_append_char(&out, '\0');
+    }
+    return strbuf_slice(&out);
+}
+
+static int text_cmp(const void *a, const void *b)
+{
+    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
+
 static void check_old_tolerations(struct field_errors *errors, const struct json *old, const struct json *spec)
 {
+    const struct json *tolerations = json_get(spec, S("tolerations"));
+    struct slice *now = ARENA_ARRAY(errors->arena, json_count(tolerations) + 1, struct slice);
+    size_t count = 0;
+    JSON_FOREACH (toleration, tolerations)
+        now[count++] = toleration_text(errors->arena, toleration);
+    qsort(now, count, sizeof(*now), text_cmp); /* there may be as many as a body holds */
     JSON_FOREACH (before, json_get(old, S("tolerations"))) {
-        bool found = false;
-        JSON_FOREACH (now, json_get(spec, S("tolerations"))) {
-            struct json *a = json_clone(errors->arena, before), *b = json_clone(errors->arena, now);
-            json_remove(a, S("tolerationSeconds"));
-            json_remove(b, S("tolerationSeconds"));
-            found |= json_equal(a, b);
-        }
-        if (!found) {
+        struct slice wanted = toleration_text(errors->arena, before);
+        if (!bsearch(&wanted, now, count, sizeof(*now), text_cmp)) {
             field_forbidden(errors, S("spec.tolerations"), "existing toleration can not be modified except its tolerationSeconds");
             return;
         }
