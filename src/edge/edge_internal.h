@@ -135,6 +135,9 @@ struct aws_response edge_form_response(const struct call *call, const struct aws
 
 /* ---- hoisted.c ---- */
 
+/* Whether what came from elsewhere may be a header: a token; nothing that ends it. */
+bool edge_is_header_name(struct slice name);
+bool edge_is_header_value(struct slice value);
 /* Of a URL of S3 whose signature holds: headers that stand in its query become request->headers. InvalidArgument: they can be none. */
 struct err *edge_take_hoisted(struct arena *arena, const struct target *target, struct aws_request *request) NODISCARD;
 

@@ -67,20 +67,16 @@ static struct err *pre_data_too_long(const struct form_upload *form)
     return aws_err(ERR_INVALID, 400, "MaxPostPreDataLengthExceededError", "Your POST request fields preceding the upload file were too large.");
 }
 
-/* What becomes a header must not hold what ends one. */
-static bool is_one_line(struct slice value)
-{
-    for (size_t i = 0; i < value.len; i++)
-        if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7f)
-            return false;
-    return true;
-}
-
+/* What becomes a header must be able to be one. */
 static struct err *check_field(struct slice name, struct slice value)
 {
-    if (slice_eq_nocase(name, S("policy")) || slice_eq_nocase(name, S("key")) || slice_starts_with_nocase(name, S("x-ignore-")) || is_one_line(value))
+    if (slice_eq_nocase(name, S("policy")) || slice_eq_nocase(name, S("key")) || slice_starts_with_nocase(name, S("x-ignore-")))
         return NULL;
-    return invalid_argument("field", name, S("A field of the form has a control character."));
+    if (!edge_is_header_value(value))
+        return invalid_argument("field", name, S("A field of the form has a control character."));
+    if (slice_starts_with_nocase(name, S("x-amz-")) && !edge_is_header_name(name))
+        return invalid_argument("field", name, S("A field's name has a character that a header may not have."));
+    return NULL;
 }
 
 static struct err *add_field(struct form_upload *form, struct slice name, struct slice value)

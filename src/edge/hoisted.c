@@ -16,18 +16,18 @@ static bool is_hoisted(const struct target *target, struct slice name)
     return slice_starts_with_nocase(name, S("x-amz-meta-"));
 }
 
-/* The characters of a header's name that SDKs write; the separators would make another header of it in an answer. */
-static bool is_name(struct slice name)
+/* A token, RFC 9110 5.6.2: anything else would be another header in an answer, or none. */
+bool edge_is_header_name(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || slice_index(S("-_.!#$%&'*+^`|~"), c) >= 0))
             return false;
     }
-    return true;
+    return name.len > 0;
 }
 
-static bool is_one_line(struct slice value)
+bool edge_is_header_value(struct slice value)
 {
     for (size_t i = 0; i < value.len; i++)
         if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7f)
@@ -50,7 +50,7 @@ struct err *edge_take_hoisted(struct arena *arena, const struct target *target, 
         /* A header of that name is signed as well, and is what is used. */
         if (!is_hoisted(target, param.name) || aws_header_get(request->headers, param.name).ptr)
             continue;
-        if (!is_name(param.name) || !is_one_line(param.value)) {
+        if (!edge_is_header_name(param.name) || !edge_is_header_value(param.value)) {
             struct err *e = aws_err(ERR_INVALID, 400, "InvalidArgument", "A header in the query has a character that headers may not have.");
             return aws_err_member(aws_err_member(e, "ArgumentName", param.name), "ArgumentValue", param.value);
         }

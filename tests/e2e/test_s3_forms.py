@@ -64,6 +64,15 @@ def test_a_presigned_post_stores_the_file(ember, s3, version):
     assert get(s3, "plain-" + version) == b"x" * 300000
 
 
+@pytest.mark.parametrize("name", ["x-amz-meta-a:b", "x-amz-meta-a b", "x-amz-meta-\0", "x-amz-meta-ü"])
+def test_metadata_that_could_be_no_header_is_refused(ember, s3, name):
+    """Else every GET of the object would answer with a broken head."""
+    made = s3.generate_presigned_post("forms", "no-header", Fields={name: "c"}, Conditions=[{name: "c"}])
+    status, _, answer = post(ember, made)
+    assert (status, error_of(answer.replace(b"&#x0;", b""))[0]) == (400, "InvalidArgument")
+    assert is_missing(s3, "no-header")
+
+
 def test_what_boto3_makes_by_default(ember, s3):
     made = s3.generate_presigned_post("forms", "by-default")
     assert post(ember, made)[0] == 204 and get(s3, "by-default") == b"hello"
