@@ -237,8 +237,9 @@ static struct slice retry_words(struct arena *arena, const struct run_facts *run
 /* Between two attempts: the logs, the words, the clean-up, the back-off, the next. */
 static struct action decide_between(struct arena *arena, const struct run_facts *run, const struct observation *seen, struct instant now)
 {
-    struct instant due = retry_due(run->outcome_at, run->attempt);
-    int64_t logs_until = run->outcome_at.ms + ATTEMPT_LOGS_MAX_MS;
+    bool set_back = run->outcome_at.ms > now.ms; /* the clock was, since then: nobody knows how long ago that is */
+    struct instant due = set_back ? now : retry_due(run->outcome_at, run->attempt);
+    int64_t logs_until = set_back ? now.ms : run->outcome_at.ms + ATTEMPT_LOGS_MAX_MS;
     if (!seen->attempt_read && now.ms < logs_until)
         return wait_until(now.ms + LOGS_POLL_MS < logs_until ? now.ms + LOGS_POLL_MS : logs_until);
     struct slice words = retry_words(arena, run, seen, due);

@@ -222,6 +222,8 @@ static void test_decisions(void **state)
          {.synced = true, .driver = DRIVER_RUNNING, .deleting = true, .deleted_by = {.ms = NOW - POD_FORCE_AFTER_MS}}, ACTION_KILL, 0, NULL},
         {"and is given up after that", {.state = JOB_RUN_RUNNING, .attempt = 1, .driver_started_at = early},
          {.synced = true, .driver = DRIVER_RUNNING, .deleting = true, .deleted_by = old}, ACTION_RECORD, 0, NULL},
+        {"a clock that was set back does not hold up the next attempt", {.state = JOB_RUN_RUNNING, .attempt = 1, .max_attempts = 2, .outcome = broke, .outcome_at = {.ms = NOW + 3600 * 1000}},
+         {.synced = true}, ACTION_RETRY, 0, NULL},
         {"an attempt waits for what is left of the one before", {.state = JOB_RUN_RUNNING, .attempt = 1, .max_attempts = 2, .outcome = broke, .outcome_at = old},
          {.synced = true, .attempt_read = true, .pods = 1, .pods_deleted_by = early}, ACTION_CLEAN, 0, NULL},
         {"but not for ever", {.state = JOB_RUN_RUNNING, .attempt = 1, .max_attempts = 2, .outcome = broke, .outcome_at = old},

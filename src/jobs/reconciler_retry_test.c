@@ -180,10 +180,27 @@ static void test_cancel_at_any_moment_of_a_retry_starts_nothing_more(void **stat
     start();
 }
 
+static void test_a_node_whose_clock_is_ahead_does_not_lengthen_the_back_off(void **state)
+{
+    max_attempts = 2;
+    start();
+    add_cluster("vc", "local");
+    add_run("r1", "vc", NULL);
+    attempt(1, CONTAINER("{\"terminated\":{\"exitCode\":1,\"startedAt\":\"2036-11-21T21:10:00Z\",\"finishedAt\":\"2036-11-21T21:10:41Z\"}}"));
+    wait_details("r1", "Attempt 1 of 2 failed");
+    assert_true(get_run("r1").outcome_at.ms <= ahead_now(NULL).ms);
+    advance(11000);
+    wait_attempt(2);
+    attempt(2, ended_now(0));
+    wait_state("r1", "COMPLETED");
+    wait_reaped("r1");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_a_node_whose_clock_is_ahead_does_not_lengthen_the_back_off),
         TEST(test_a_driver_that_fails_is_tried_again_after_its_back_off),
         TEST(test_what_is_left_of_an_attempt_holds_up_the_next_only_for_a_while),
         TEST(test_the_last_attempts_cause_ends_the_run),

@@ -213,11 +213,13 @@ static struct err *move(struct step *s, const struct action *action)
     return NULL;
 }
 
+/* By its node's clock, as it began, for how long it ran; the back-off of one that failed is by ours, and a node's may be ahead. */
 static struct err *record(struct step *s, const struct action *action)
 {
+    struct instant told_at = s->seen.driver_finished_at;
     return change(s, (struct job_run_change){
                          .outcome = outcome_to_json(s->arena, &action->outcome),
-                         .outcome_at = s->seen.driver_finished_at.ms ? s->seen.driver_finished_at : s->now,
+                         .outcome_at = told_at.ms && (action->outcome.succeeded || told_at.ms < s->now.ms) ? told_at : s->now,
                          .driver_created_at = action->driver_created_at,
                          .driver_started_at = action->driver_started_at,
                      });
