@@ -37,7 +37,7 @@ void observations_pod(struct observations *obs, struct arena *arena, const struc
 void observations_get(struct observations *obs, struct arena *arena, struct slice run_id, struct slice driver_pod, struct observation *ret_seen);
 
 struct observed_container {
-    struct slice pod, container;
+    struct slice pod, uid, container;
     bool started, ended; /* ended: it terminated, or its pod is gone */
 };
 /* Of the run's pods. Executors that are gone are given once and then forgotten: a run may have thousands, one after the other. */

@@ -1,6 +1,7 @@
 /* Readers: one thread for each log that is followed. */
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "logship/logship_internal.h"
 #include <errno.h>
@@ -8,12 +9,14 @@
 
 #define RETRY_MIN_MS 200
 #define RETRY_MAX_MS 5000
+#define CHECK_TIMEOUT_MS 5000
 #define STACK_BYTES ((size_t)512 * 1024)
 
 struct reading {
     struct log_stream *stream;
     int fd;
     struct spool_resume resume;
+    bool known; /* the connection is one to the pod that is meant */
     struct strbuf fresh;
 };
 
@@ -45,11 +48,32 @@ static struct err *check_limits(const struct log_run *run, int64_t more)
     return NULL;
 }
 
+/* The API names pods by their names alone. Whoever has the name while the connection is there already is, or is later than, the pod that it
+ * is to; a name that nobody has any more was that pod's. */
+static struct err *check_pod(struct reading *r)
+{
+    struct log_stream *s = r->stream;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice path = slice_fmt(arena, "/api/v1/namespaces/%.*s/pods/%.*s", SLICE_ARG(s->run->what.namespace_), SLICE_ARG(s->pod));
+    struct json *pod = NULL;
+    struct err *e = s->pod_now ? k8s_get_within(s->run->what.client, arena, path, CHECK_TIMEOUT_MS, &pod) : NULL;
+    if (e && e->kind != ERR_NOT_FOUND)
+        return e;
+    bool gone = e != NULL;
+    err_free(e);
+    if (s->pod_now && !gone && !slice_eq(json_text(JSON_AT(pod, "metadata", "uid")), s->pod_now->uid))
+        return err_new(ERR_NOT_FOUND, "another pod is called %.*s", SLICE_ARG(s->pod));
+    r->known = true;
+    return NULL;
+}
+
 static struct err *spool_bytes(void *ctx, struct slice data)
 {
     struct reading *r = ctx;
     struct log_stream *s = r->stream;
     struct logship *ship = s->run->ship;
+    if (!r->known)
+        TRY(check_pod(r));
     strbuf_truncate(&r->fresh, 0);
     spool_resume_take(&r->resume, data, &r->fresh);
     if (!r->fresh.len)
@@ -76,7 +100,7 @@ static struct err *spool_bytes(void *ctx, struct slice data)
 static struct err *resume_at(struct reading *r)
 {
     struct log_stream *s = r->stream;
-    TRY(spool_resume_init(&r->resume, s->path.ptr, s->size));
+    TRY(spool_resume_init(&r->resume, s->path.ptr, s->pod_begin, s->size));
     if (r->resume.size == s->size)
         return NULL;
     mutex_lock(&s->run->ship->lock);
@@ -92,6 +116,7 @@ static struct err *read_once(struct reading *r, bool follow)
     struct log_run *run = s->run;
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     TRY(resume_at(r));
+    r->known = false;
     return k8s_log_read(run->what.client,
                         &(struct k8s_log_options){
                             .namespace_name = run->what.namespace_,
@@ -204,7 +229,10 @@ static void *reader_main(void *arg)
     bool done = false;
     do {
         struct err *e = log_stream_open(s, &r.fd);
+        if (!e)
+            e = log_stream_enter_pod(s, r.fd);
         if (e) {
+            fd_closep(&r.fd);
             note_trouble(s, e);
             log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", run->what.job_run_id), LOG_ERR(e));
             err_free(e);
@@ -216,9 +244,9 @@ static void *reader_main(void *arg)
     strbuf_deinit(&r.fresh);
     mutex_lock(&ship->lock);
     s->reading = s->following = false;
+    ship->readers--;
     if (done)
         log_stream_end(s);
-    ship->readers--;
     log_run_leave(run);
     serve_waiting(ship);
     condition_broadcast(&ship->work);

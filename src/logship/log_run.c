@@ -155,7 +155,7 @@ enum logship_state log_run_state(const struct log_run *run)
 
 void log_stream_end(struct log_stream *s)
 {
-    if (s->ended)
+    if (s->ended || log_stream_next_pod(s))
         return;
     s->ended = true;
     for (int sink = 0; sink < LOG_SINK_COUNT; sink++) {
@@ -190,6 +190,10 @@ static void resume_stream(struct log_stream *s)
     if (e)
         log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", s->run->what.job_run_id), LOG_ERR(e));
     err_free(e);
+    e = log_stream_resume_pods(s);
+    if (e)
+        log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", s->run->what.job_run_id), LOG_ERR(e));
+    err_free(e);
     log_stream_free_space(s, s->rotation.freed < s->size ? s->rotation.freed : s->size);
     if (s->progress.offset > s->size)
         s->progress = (struct spool_progress){.offset = s->size, .last_ms = s->progress.last_ms};
@@ -216,6 +220,7 @@ struct log_stream *log_run_add_stream(struct log_run *run, struct slice pod, str
     s->path = slice_fmt(run->arena, "%.*s/%.*s", SLICE_ARG(run->dir), SLICE_ARG(spool_file_name(run->arena, pod, container, name)));
     s->progress_path = slice_fmt(run->arena, "%.*s.progress", SLICE_ARG(s->path));
     s->rotation_path = slice_fmt(run->arena, "%.*s.rotation", SLICE_ARG(s->path));
+    s->pods_path = slice_fmt(run->arena, "%.*s.pods", SLICE_ARG(s->path));
     resume_stream(s);
     s->next = run->streams;
     run->streams = s;

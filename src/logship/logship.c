@@ -185,7 +185,8 @@ struct err *logship_open(struct logship *ship, const struct logship_run *what)
     return NULL;
 }
 
-void logship_container(struct logship *ship, struct slice job_run_id, struct slice pod, struct slice container, enum logship_container_state state)
+void logship_container(struct logship *ship, struct slice job_run_id, struct slice pod, struct slice pod_uid, struct slice container,
+                       enum logship_container_state state)
 {
     if (!slice_eq(container, S(DRIVER_CONTAINER)) && !slice_eq(container, S(EXECUTOR_CONTAINER)))
         return; /* side cars have logs of their own; EMR's layout has no place for them */
@@ -196,8 +197,11 @@ void logship_container(struct logship *ship, struct slice job_run_id, struct sli
         run = NULL;
     for (size_t i = 0; run && i < ARRAY_SIZE(names); i++) {
         struct log_stream *s = log_run_add_stream(run, pod, container, names[i]);
+        bool ended = state == LOGSHIP_CONTAINER_ENDED || run->finished;
+        if (!log_stream_tell_pod(s, pod_uid, ended))
+            continue;
         s->told = true;
-        if (state == LOGSHIP_CONTAINER_ENDED || run->finished)
+        if (ended)
             log_stream_told_ended(s);
         log_stream_unstick(s);
         log_stream_read(s);
@@ -248,6 +252,7 @@ void logship_finish(struct logship *ship, struct slice job_run_id)
         run->finished_ms = monotonic_ms();
         for (struct log_stream *s = run->streams; s; s = s->next) {
             log_stream_told_ended(s);
+            s->next_ended = true;
             if (s->told)
                 log_stream_read(s); /* one that waits for a reader may go past the others now */
             else
@@ -306,21 +311,22 @@ enum logship_state logship_state(struct logship *ship, struct arena *arena, stru
 struct slice logship_tail(struct logship *ship, struct arena *arena, struct slice job_run_id, struct slice pod, struct slice stream, size_t max_bytes)
 {
     struct slice path = SLICE_NONE, data = S("");
-    int64_t size = 0;
+    int64_t size = 0, begin = 0;
     mutex_lock(&ship->lock);
     struct log_run *run = log_run_find(ship, job_run_id);
     for (struct log_stream *s = run ? run->streams : NULL; s; s = s->next) {
         if (slice_eq(s->pod, pod) && slice_eq(s->name, stream) && !log_stream_is_control(s)) {
             path = slice_dup(arena, s->path);
             size = s->size;
+            begin = s->pod_begin == POD_BEGINS_AT_END ? size : s->pod_begin;
         }
     }
     mutex_unlock(&ship->lock);
-    int64_t from = size > (int64_t)max_bytes ? size - (int64_t)max_bytes : 0;
+    int64_t from = size - begin > (int64_t)max_bytes ? size - (int64_t)max_bytes : begin;
     struct err *e = path.ptr && size ? spool_read(arena, path.ptr, from, size, &data) : NULL;
     err_free(e); /* a tail is a help, not a need */
-    ptrdiff_t newline = from ? slice_index(data, '\n') : -1;
-    struct spool_part part = {.data = newline >= 0 ? slice_from(data, (size_t)newline + 1) : data, .continues = from && newline < 0};
+    ptrdiff_t newline = from > begin ? slice_index(data, '\n') : -1;
+    struct spool_part part = {.data = newline >= 0 ? slice_from(data, (size_t)newline + 1) : data, .continues = from > begin && newline < 0};
     return spool_strip(arena, part);
 }
 

@@ -62,9 +62,11 @@ struct err *logship_read_object(struct logship *ship, const struct logship_run *
 struct err *logship_open(struct logship *ship, const struct logship_run *run) NODISCARD;
 
 /* What is known of one container of the run; level-triggered, idempotent, may come in any order. STARTED: it runs or has run, follow its
- * log. ENDED: no more will be written, read to the end. A pod that is gone before its log was read: ENDED too (what was read counts). */
+ * log. ENDED: no more will be written, read to the end. A pod that is gone before its log was read: ENDED too (what was read counts).
+ * pod_uid (absent: not known): another pod of the same name is read behind the one before it, into the same places. */
 enum logship_container_state { LOGSHIP_CONTAINER_STARTED, LOGSHIP_CONTAINER_ENDED };
-void logship_container(struct logship *ship, struct slice job_run_id, struct slice pod, struct slice container, enum logship_container_state state);
+void logship_container(struct logship *ship, struct slice job_run_id, struct slice pod, struct slice pod_uid, struct slice container,
+                       enum logship_container_state state);
 
 /* A line of Ember's own submission log: control-logs/<run id>-submitter/stdout (or stderr). A time stamp is put in front. Lines told again
  * after a crash may repeat. */

@@ -30,11 +30,23 @@ struct log_lane {
     int64_t acked;     /* bytes of the spool that the sink has; -1: not even an empty object */
 };
 
+/* A pod of the stream's name; those before it, too. */
+struct log_pod {
+    struct slice uid;
+    struct log_pod *earlier;
+};
+#define POD_BEGINS_AT_END (-1) /* of the spool, wherever that will be */
+
 struct log_stream {
     struct log_stream *next;
     struct log_run *run;
     struct slice pod, container, name; /* never change; name: stdout or stderr */
-    struct slice path, progress_path, rotation_path; /* never change */
+    struct slice path, progress_path, rotation_path, pods_path; /* never change */
+    struct log_pod *pod_now; /* whose log the spool is at; changes only while nobody reads. NULL: that was never told */
+    int64_t pod_begin;       /* in the spool: that pod's log begins here */
+    bool pod_entered;        /* that is on record */
+    struct slice next_uid;   /* of the pod that has the name now: its log comes behind; absent: none */
+    bool next_ended;         /* its container has ended */
     int64_t size;        /* bytes spooled */
     bool told;           /* its container was told since this start: there is, or was, a log to read */
     bool told_ended;     /* the container has ended */
@@ -109,6 +121,10 @@ void log_stream_told_ended(struct log_stream *s);
 /* Ends a follow from which nothing has come for long after its container's end: its connection may hang. It is read once more. */
 void log_stream_unstick(struct log_stream *s);
 bool log_stream_is_control(const struct log_stream *s);
+/* What is told is of the pod with this uid. True: of the one whose log the spool is at. */
+bool log_stream_tell_pod(struct log_stream *s, struct slice uid, bool ended);
+/* The pod that the spool is at was read: on to the one that has its name now. False: there is none. */
+bool log_stream_next_pod(struct log_stream *s);
 /* Follows the stream's log if it is to be followed and is not yet. One that finds no reader waits for one. */
 void log_stream_read(struct log_stream *s);
 void log_stream_end(struct log_stream *s); /* nothing more will come: what is left is due */
@@ -121,6 +137,10 @@ struct log_run *log_run_new(struct logship *ship, const struct logship_run *what
 void log_run_free(struct log_run *run);
 /* For writing; made, with the run's directory, when it is the first. */
 struct err *log_stream_open(const struct log_stream *s, int *ret_fd) NODISCARD;
+/* What is on record of the pods of a spool that an earlier start has left. */
+struct err *log_stream_resume_pods(struct log_stream *s) NODISCARD;
+/* Before the first read of a pod's log; fd is the spool. Its reader only. */
+struct err *log_stream_enter_pod(struct log_stream *s, int fd) NODISCARD;
 struct slice log_stream_key(struct arena *arena, const struct log_stream *s, const char *suffix);
 struct slice log_cloudwatch_stream(struct arena *arena, const struct logship_run *w, struct slice key);
 struct sigv4_credentials log_credentials(const struct logship_run *w);

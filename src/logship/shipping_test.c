@@ -40,6 +40,7 @@ struct fake {
     char dir[64], endpoint[64];
     /* the pod */
     struct strbuf out, err_; /* with time stamps */
+    const char *uid; /* of the pod that is there; NULL: none */
     bool log_ended, log_gone, no_split, stopping;
     const char *minor;
     size_t break_after; /* the connection breaks after so many bytes, once */
@@ -101,7 +102,8 @@ static void answer_log(struct fake *f, struct http_request *request)
     size_t sent = 0;
     struct err *e = http_respond_begin(request, 200, NULL, 0, -1);
     pthread_mutex_lock(&f->lock);
-    while (!e && !f->stopping) {
+    const char *uid = f->uid;
+    while (!e && !f->stopping && f->uid == uid) {
         size_t to = text->len;
         bool breaks = f->break_after && text == &f->out && to > f->break_after;
         if (breaks)
@@ -126,6 +128,16 @@ static void answer_log(struct fake *f, struct http_request *request)
     pthread_mutex_unlock(&f->lock);
     err_free(e);
     http_respond_end(request);
+}
+
+static void answer_pod(struct fake *f, struct http_request *request)
+{
+    pthread_mutex_lock(&f->lock);
+    const char *uid = f->log_gone ? NULL : f->uid;
+    pthread_mutex_unlock(&f->lock);
+    http_respond(request, uid ? 200 : 404, NULL, 0,
+                 uid ? slice_fmt(request->arena, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"" DRIVER "\",\"uid\":\"%s\"}}", uid)
+                     : S("{\"kind\":\"Status\",\"code\":404,\"reason\":\"NotFound\",\"message\":\"pods not found\"}"));
 }
 
 /* ---- S3 and CloudWatch Logs ---- */
@@ -233,6 +245,8 @@ static void handle(struct http_request *request, void *ctx)
     err_free(http_body_read_all(request, 64 << 20, &body));
     if (slice_starts_with(request->path, S("/api/v1/namespaces/ns/pods/" DRIVER "/log")))
         answer_log(f, request);
+    else if (slice_eq(request->path, S("/api/v1/namespaces/ns/pods/" DRIVER)))
+        answer_pod(f, request);
     else if (slice_eq(request->path, S("/version")))
         http_respond(request, 200, NULL, 0,
                      slice_fmt(request->arena, "{\"major\":\"1\",\"minor\":\"%s\"}", f->minor ? f->minor : "34+"));
@@ -294,7 +308,7 @@ static void ship_start(struct fake *f)
 static void fake_start(struct fake *f)
 {
     *f = (struct fake){
-        .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER, .dir = "/tmp/logship_test.XXXXXX"};
+        .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER, .uid = "u1", .dir = "/tmp/logship_test.XXXXXX"};
     assert_non_null(mkdtemp(f->dir));
     assert_null(http_server_start(
         &(struct http_server_options){.address = "127.0.0.1", .handler = handle, .ctx = f, .worker_count = 16},
@@ -329,9 +343,14 @@ static void fake_say(struct fake *f, struct strbuf *where, const char *text)
     pthread_mutex_unlock(&f->lock);
 }
 
+static void tell_of(struct fake *f, const char *uid, enum logship_container_state state)
+{
+    logship_container(f->ship, S(RUN), S(DRIVER), slice_from_cstr(uid), S("spark-kubernetes-driver"), state);
+}
+
 static void tell(struct fake *f, enum logship_container_state state)
 {
-    logship_container(f->ship, S(RUN), S(DRIVER), S("spark-kubernetes-driver"), state);
+    tell_of(f, f->uid, state);
 }
 
 static void end_log(struct fake *f)
@@ -343,12 +362,12 @@ static void end_log(struct fake *f)
     tell(f, LOGSHIP_CONTAINER_ENDED);
 }
 
-/* Waits up to 20 s for the run to be whole. */
+/* Waits up to two minutes for the run to be whole. */
 static void expect_whole(struct fake *f)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct slice trouble = S("");
-    int64_t until_ms = monotonic_ms() + 20000;
+    int64_t until_ms = monotonic_ms() + 120000;
     enum logship_state state = LOGSHIP_SHIPPING;
     pthread_mutex_lock(&f->lock);
     while (state == LOGSHIP_SHIPPING && monotonic_ms() < until_ms) {
@@ -373,7 +392,7 @@ static void expect_text(struct fake *f, bool is_object, const char *path, const 
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 20;
+    until.tv_sec += 120;
     pthread_mutex_lock(&f->lock);
     for (;;) {
         struct stored *s = is_object ? find(f->objects, f->object_count, slice_from_cstr(path))
@@ -500,6 +519,89 @@ static void test_a_pod_that_is_gone_leaves_what_was_read(void **state)
     logship_finish(f.ship, S(RUN));
     expect_whole(&f);
     expect_text(&f, true, OUT_GZ, "one\n");
+    fake_end(&f);
+}
+
+/* Another pod has the name, and this is its log. */
+static void replace_pod(struct fake *f, const char *uid, const char *text)
+{
+    pthread_mutex_lock(&f->lock);
+    f->uid = uid;
+    f->log_ended = f->hangs = false;
+    strbuf_truncate(&f->out, 0);
+    strbuf_truncate(&f->err_, 0);
+    strbuf_append_cstr(&f->out, text);
+    pthread_cond_broadcast(&f->cond);
+    pthread_mutex_unlock(&f->lock);
+}
+
+#define OF_TWO_PODS "1795295401500 one\n1795295402000 tw\n1795295402000 three\n1795295402000 four\n"
+
+static void test_a_pod_with_the_name_of_one_that_was_read_is_read_behind_it(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    fake_say(&f, &f.out, T2 "one\n" T3 "tw");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    end_log(&f);
+    expect_text(&f, false, OUT_STREAM, "1795295401500 one\n1795295402000 tw\n");
+    replace_pod(&f, "u2", T1 "three\n"); /* of an earlier time, if its node's clock is */
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, false, OUT_STREAM, "1795295401500 one\n1795295402000 tw\n1795295402000 three\n");
+    fake_say(&f, &f.out, T1 "four\n");
+    end_log(&f);
+    tell_of(&f, "u1", LOGSHIP_CONTAINER_ENDED); /* late */
+    tell(&f, LOGSHIP_CONTAINER_ENDED);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "one\ntw\nthree\nfour\n");
+    expect_text(&f, false, OUT_STREAM, OF_TWO_PODS);
+    fake_end(&f);
+}
+
+static void test_after_a_restart_a_pods_log_is_known_from_that_of_its_namesake(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    fake_say(&f, &f.out, T2 "one\n" T3 "tw");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, true, OUT_GZ, "one\ntw");
+    logship_stop(f.ship);
+    replace_pod(&f, "u2", T1 "three\n"); /* while nobody looked */
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, true, OUT_GZ, "one\ntw\nthree\n");
+    logship_stop(f.ship);
+    fake_say(&f, &f.out, T1 "four\n");
+    ship_start(&f); /* it goes on in the second one's */
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "one\ntw\nthree\nfour\n");
+    expect_text(&f, false, OUT_STREAM, OF_TWO_PODS);
+    fake_end(&f);
+}
+
+static void test_what_a_namesakes_log_says_is_not_taken_for_the_pods_own(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    fake_say(&f, &f.out, T2 "one\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, false, OUT_STREAM, "1795295401500 one\n");
+    replace_pod(&f, "u2", T3 "two\n");
+    tell_of(&f, "u1", LOGSHIP_CONTAINER_ENDED); /* the cluster has another one already */
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    fake_say(&f, &f.out, T3 "three\n");
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "one\ntwo\nthree\n");
+    expect_text(&f, false, OUT_STREAM, "1795295401500 one\n1795295402000 two\n1795295402000 three\n");
     fake_end(&f);
 }
 
@@ -719,7 +821,7 @@ static void test_a_rotated_log_may_be_longer_than_the_spool_may_be(void **state)
         snprintf(path, sizeof(path), "/logs/a/b/" KEY "/stdout_20261121_%d.gz", i * 58 / 84);
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 30;
+        until.tv_sec += 120;
         pthread_mutex_lock(&f.lock);
         while (i * 58 / 84 && !find(f.objects, f.object_count, slice_from_cstr(path)) && pthread_cond_timedwait(&f.cond, &f.lock, &until) == 0)
             ;
@@ -750,8 +852,8 @@ static void test_a_run_is_given_up_when_nothing_goes_on_and_not_before(void **st
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     fake_start(&f);
     f.rotation_bytes = 12;
-    f.options.give_up_ms = 1000;
-    f.slow_ms = 400; /* seven objects: three seconds */
+    f.options.give_up_ms = 4000;
+    f.slow_ms = 700; /* seven objects: five seconds, and each of them may take as long again on a busy machine */
     f.bucket = true;
     fake_say(&f, &f.out, T1 "hello 1 abcd\n" T1 "hello 2 abcd\n" T1 "hello 3 abcd\n" T1 "hello 4 abcd\n" T1 "hello 5 abcd\n" T1 "hello 6 abcd\n");
     ship_start(&f);
@@ -767,7 +869,7 @@ static void test_a_run_is_given_up_when_nothing_goes_on_and_not_before(void **st
     tell(&f, LOGSHIP_CONTAINER_STARTED);
     tell(&f, LOGSHIP_CONTAINER_ENDED);
     logship_finish(f.ship, S(RUN));
-    int64_t until_ms = monotonic_ms() + 20000;
+    int64_t until_ms = monotonic_ms() + 120000;
     pthread_mutex_lock(&f.lock);
     while (logship_state(f.ship, arena, S(RUN), &trouble) != LOGSHIP_GIVEN_UP && monotonic_ms() < until_ms) {
         struct timespec at;
@@ -788,7 +890,7 @@ static void test_logs_that_are_disabled_leave_nothing(void **state)
     f.disabled = true;
     fake_say(&f, &f.out, T1 "hello\n");
     ship_start(&f);
-    logship_container(f.ship, S(RUN), S("pi-1-exec-1"), S("spark-kubernetes-executor"), LOGSHIP_CONTAINER_STARTED);
+    logship_container(f.ship, S(RUN), S("pi-1-exec-1"), S("u9"), S("spark-kubernetes-executor"), LOGSHIP_CONTAINER_STARTED);
     logship_control_line(f.ship, S(RUN), S("stdout"), S("submitted"));
     tell(&f, LOGSHIP_CONTAINER_STARTED);
     end_log(&f);
@@ -809,6 +911,9 @@ int main(void)
         cmocka_unit_test(test_after_a_restart_nothing_is_lost_and_nothing_is_sent_twice),
         cmocka_unit_test(test_a_batch_whose_answer_was_lost_is_not_sent_twice),
         cmocka_unit_test(test_a_pod_that_is_gone_leaves_what_was_read),
+        cmocka_unit_test(test_a_pod_with_the_name_of_one_that_was_read_is_read_behind_it),
+        cmocka_unit_test(test_after_a_restart_a_pods_log_is_known_from_that_of_its_namesake),
+        cmocka_unit_test(test_what_a_namesakes_log_says_is_not_taken_for_the_pods_own),
         cmocka_unit_test(test_a_server_that_cannot_split_streams_gives_all_as_stdout),
         cmocka_unit_test(test_a_busy_sink_is_tried_again),
         cmocka_unit_test(test_a_follow_that_hangs_after_the_containers_end_is_read_anew),

@@ -168,6 +168,11 @@ static bool next_event(struct cursor *c, struct arena *arena, struct log_line *r
         stamp_len = text.len - after.len;
         text = after;
     }
+    if (c->inside && !text.len && end >= 0) { /* the end of a line whose text was told before anybody knew that it ends there */
+        c->inside = false;
+        c->offset++;
+        return next_event(c, arena, ret_line);
+    }
     size_t len = piece_len(text, ended);
     if (!len && !ended)
         return false;

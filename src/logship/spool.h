@@ -80,7 +80,8 @@ struct spool_resume {
     int64_t drop_bytes;
     struct strbuf head;   /* a line's first bytes, until its stamp is complete */
 };
-struct err *spool_resume_init(struct spool_resume *resume, const char *path, int64_t size) NODISCARD;
+/* [begin, size) of the file is of that log. */
+struct err *spool_resume_init(struct spool_resume *resume, const char *path, int64_t begin, int64_t size) NODISCARD;
 void spool_resume_deinit(struct spool_resume *resume);
 /* The part of data that is new; appended to out. */
 void spool_resume_take(struct spool_resume *resume, struct slice data, struct strbuf *out);

@@ -70,12 +70,12 @@ struct err *spool_progress_write(const char *path, const struct spool_progress *
 
 /* ---- where a log goes on ---- */
 
-/* The start of the line that has the byte before end. */
-static struct err *line_start(int fd, const char *path, int64_t end, int64_t *ret_start)
+/* The start of the line that has the byte before end; no line begins before begin. */
+static struct err *line_start(int fd, const char *path, int64_t begin, int64_t end, int64_t *ret_start)
 {
     char chunk[SCAN_BYTES];
-    for (int64_t to = end - 1; to > 0;) { /* the byte before end may be the line's own newline */
-        int64_t from = to > SCAN_BYTES ? to - SCAN_BYTES : 0;
+    for (int64_t to = end - 1; to > begin;) { /* the byte before end may be the line's own newline */
+        int64_t from = to - begin > SCAN_BYTES ? to - SCAN_BYTES : begin;
         ssize_t n = pread(fd, chunk, (size_t)(to - from), from);
         if (n < 0 && errno == EINTR)
             continue;
@@ -88,7 +88,7 @@ static struct err *line_start(int fd, const char *path, int64_t end, int64_t *re
         }
         to = from;
     }
-    *ret_start = 0;
+    *ret_start = begin;
     return NULL;
 }
 
@@ -106,22 +106,22 @@ static struct err *line_stamp(int fd, const char *path, int64_t start, int64_t e
     return NULL;
 }
 
-static struct err *resume_find(struct spool_resume *r, int fd, const char *path, int64_t size)
+static struct err *resume_find(struct spool_resume *r, int fd, const char *path, int64_t begin, int64_t size)
 {
-    int64_t start = 0, end = size;
+    int64_t start = begin, end = size;
     char last;
     if (pread(fd, &last, 1, size - 1) != 1)
         return err_errno(errno ? errno : EIO, "reading %s", path);
-    TRY(line_start(fd, path, end, &start));
+    TRY(line_start(fd, path, begin, end, &start));
     TRY(line_stamp(fd, path, start, end, r->stamp, &r->stamp_len));
     r->line_ended = last == '\n';
     if (!r->stamp_len && !r->line_ended) { /* half a stamp: as if it had not come */
         r->size = start;
         r->line_ended = true;
     }
-    while (!r->stamp_len && start > 0) { /* words of the server itself have none: those before them count */
+    while (!r->stamp_len && start > begin) { /* words of the server itself have none: those before them count */
         end = start;
-        TRY(line_start(fd, path, end, &start));
+        TRY(line_start(fd, path, begin, end, &start));
         TRY(line_stamp(fd, path, start, end, r->stamp, &r->stamp_len));
     }
     if (!r->stamp_len)
@@ -130,11 +130,11 @@ static struct err *resume_find(struct spool_resume *r, int fd, const char *path,
     struct instant t;
     if (instant_parse_iso8601(slice_of(r->stamp, r->stamp_len), &t))
         r->since_ms = t.ms;
-    while (start > 0 && r->equal_lines < EQUAL_LINES_MAX) {
+    while (start > begin && r->equal_lines < EQUAL_LINES_MAX) {
         char stamp[SPOOL_STAMP_MAX];
         size_t len;
         end = start;
-        TRY(line_start(fd, path, end, &start));
+        TRY(line_start(fd, path, begin, end, &start));
         TRY(line_stamp(fd, path, start, end, stamp, &len));
         if (len != r->stamp_len || memcmp(stamp, r->stamp, len) != 0)
             break;
@@ -143,15 +143,15 @@ static struct err *resume_find(struct spool_resume *r, int fd, const char *path,
     return NULL;
 }
 
-struct err *spool_resume_init(struct spool_resume *resume, const char *path, int64_t size)
+struct err *spool_resume_init(struct spool_resume *resume, const char *path, int64_t begin, int64_t size)
 {
-    *resume = (struct spool_resume){.size = size, .passing = size == 0};
-    if (size == 0)
+    *resume = (struct spool_resume){.size = size, .passing = size == begin};
+    if (size == begin)
         return NULL;
     _cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "opening %s", path);
-    TRY(resume_find(resume, fd, path, size));
+    TRY(resume_find(resume, fd, path, begin, size));
     resume->passing = resume->stamp_len == 0;
     return NULL;
 }

@@ -259,7 +259,7 @@ static void check_resume(struct slice log, size_t have, size_t tell, size_t piec
     struct spool_resume r;
     struct strbuf out = STRBUF_ARENA(arena);
     assert_null(file_write_atomic(path, slice_sub(log, 0, have), 0600));
-    assert_null(spool_resume_init(&r, path, (int64_t)have));
+    assert_null(spool_resume_init(&r, path, 0, (int64_t)have));
     strbuf_append(&out, slice_sub(log, 0, (size_t)r.size));
     for (size_t at = tell; at < log.len; at += piece)
         spool_resume_take(&r, slice_sub(log, at, piece), &out);
@@ -294,7 +294,7 @@ static void test_a_line_that_was_cut_and_is_gone_is_ended(void **state)
     struct spool_resume r;
     struct strbuf out = STRBUF_ARENA(arena);
     assert_null(file_write_atomic(path, S(T "00Z one\n" T "01Z tw"), 0600));
-    assert_null(spool_resume_init(&r, path, (int64_t)strlen(T "00Z one\n" T "01Z tw")));
+    assert_null(spool_resume_init(&r, path, 0, (int64_t)strlen(T "00Z one\n" T "01Z tw")));
     spool_resume_take(&r, S(T "02Z three\nunable to retrieve\n"), &out);
     spool_resume_deinit(&r);
     assert_text(strbuf_slice(&out), S("\n" T "02Z three\nunable to retrieve\n"));

@@ -612,24 +612,29 @@ static void pod_turn(struct k8s_client *c, int index)
     }
 }
 
-bool kube_pod_is_gone(int cluster, const char *name)
+static void uid_text(const struct pod *p, char text[16])
+{
+    (void)snprintf(text, 16, "u%u", p->uid);
+}
+
+bool kube_pod_is_gone(int cluster, const char *uid)
 {
     const struct k8s_client *c = sim.clusters[cluster];
     for (int i = 0; c && i < c->pod_count; i++) {
-        if (!c->pods[i].gone && !c->pods[i].foreign && strcmp(c->pods[i].name, name) == 0)
+        char text[16];
+        uid_text(&c->pods[i], text);
+        if (!c->pods[i].gone && strcmp(text, uid) == 0)
             return c->pods[i].phase == POD_PENDING;
     }
     return true;
 }
 
-bool kube_was_made_again(int cluster, const char *name)
+/* Whether its log is in the spool, or need not be. */
+static bool log_is_read(const struct pod *p)
 {
-    int made = 0;
-    for (const struct k8s_client *c = all_clients; c; c = c->next) {
-        for (int i = 0; c->cluster == cluster && i < c->pod_count; i++)
-            made += strcmp(c->pods[i].name, name) == 0;
-    }
-    return made > 1;
+    char text[16];
+    uid_text(p, text);
+    return logs_have(p->run, text);
 }
 
 /* ---- turns ---- */
@@ -914,7 +919,7 @@ static void delete_pod(struct k8s_client *c, int index, int64_t grace_seconds)
         sim_fail(p->run, "somebody else's pod is deleted");
     if (p->driver && !wanted && !r->row.outcome.ptr && !p->deleting)
         sim_fail(p->run, "its driver is deleted while it is under way");
-    if (p->driver && p->phase == POD_ENDED && !p->deleting && !p->no_status && !wanted && sim.now - r->row.outcome_at.ms < MINUTE && !logs_have(p->run, p->name))
+    if (p->driver && p->phase == POD_ENDED && !p->deleting && !p->no_status && !wanted && sim.now - r->row.outcome_at.ms < MINUTE && !log_is_read(p))
         sim_fail(p->run, "its driver is deleted before its log is read");
     if (grace_seconds == 0 && p->driver && !p->foreign && (!p->deleting || sim.now < p->deleted_by / SECOND * SECOND + MINUTE))
         sim_fail(p->run, "its driver is deleted without grace before its time");
@@ -994,7 +999,7 @@ void kube_check_created_logs(int run)
     const struct k8s_client *c = sim.clusters[sim.vcs[sim.runs[run].vc].cluster];
     for (int i = 0; c && i < c->pod_count; i++) {
         const struct pod *p = &c->pods[i];
-        if (p->run == run && p->driver && !p->foreign && !p->gone && !p->deleting && p->attempt == sim.runs[run].row.attempt && !logs_have(run, p->name))
+        if (p->run == run && p->driver && !p->foreign && !p->gone && !p->deleting && p->attempt == sim.runs[run].row.attempt && !log_is_read(p))
             sim_fail(run, "COMPLETED before its driver's log is read");
     }
 }

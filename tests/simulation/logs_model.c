@@ -54,13 +54,13 @@ bool logs_are_settled(int run)
     return state == LOGSHIP_WHOLE || state == LOGSHIP_GIVEN_UP || !sim.clusters[sim.vcs[sim.runs[run].vc].cluster] || (state == LOGSHIP_UNKNOWN && sim.odds.gone);
 }
 
-bool logs_have(int run, const char *pod)
+bool logs_have(int run, const char *uid)
 {
     const struct sim_logs *l = &sim.logs[run];
-    if (state_of(l) == LOGSHIP_GIVEN_UP || l->excused || kube_was_made_again(sim.vcs[sim.runs[run].vc].cluster, pod)) /* streams are known by names */
+    if (state_of(l) == LOGSHIP_GIVEN_UP || l->excused)
         return true;
     for (size_t k = 0; k < l->stream_count; k++) {
-        if (strcmp(l->streams[k].pod, pod) == 0)
+        if (strcmp(l->streams[k].uid, uid) == 0)
             return l->streams[k].whole;
     }
     return false;
@@ -121,7 +121,7 @@ static void turn(int run)
             return;
         }
         s->ended = true;
-        s->whole = s->whole || !kube_pod_is_gone(sim.vcs[sim.runs[run].vc].cluster, s->pod);
+        s->whole = s->whole || !kube_pod_is_gone(sim.vcs[sim.runs[run].vc].cluster, s->uid);
         l->ship_due = sim.now + (sim.faults && sim_one_in(sim.odds.log_fails) ? HOUR : sim_delay());
         sim_trace("a log is read", s->whole ? "whole" : "as far as it was", run, 0);
         changed(changed_ctx, sim.runs[run].row.id);
@@ -205,20 +205,26 @@ static void stream_end(struct sim_logs *l, struct sim_log_stream *s)
     l->shipped = false;
 }
 
-void logship_container(struct logship *ship, struct slice job_run_id, struct slice pod, struct slice container, enum logship_container_state state)
+void logship_container(struct logship *ship, struct slice job_run_id, struct slice pod, struct slice pod_uid, struct slice container,
+                       enum logship_container_state state)
 {
     struct sim_logs *l = open_logs(job_run_id);
     if (sim.dead || !l)
         return;
     size_t k = 0;
-    while (k < l->stream_count && !slice_eq(slice_from_cstr(l->streams[k].pod), pod))
+    while (k < l->stream_count && !slice_eq(slice_from_cstr(l->streams[k].uid), pod_uid))
         k++;
+    for (size_t i = 0; i < l->stream_count && k == l->stream_count; i++) { /* one that had its name before */
+        if (slice_eq(slice_from_cstr(l->streams[i].pod), pod))
+            stream_end(l, &l->streams[i]);
+    }
     struct sim_log_stream *s = &l->streams[k];
     if (k == l->stream_count) {
         if (k == ARRAY_SIZE(l->streams))
             sim_fail(sim_run_of(job_run_id), "too many streams");
         l->stream_count++;
         memcpy(s->pod, pod.ptr, pod.len);
+        memcpy(s->uid, pod_uid.ptr, pod_uid.len < sizeof(s->uid) ? pod_uid.len : sizeof(s->uid) - 1);
         l->shipped = false;
     }
     s->told = true;

@@ -90,7 +90,7 @@ struct sim_vc {
 };
 
 struct sim_log_stream {
-    char pod[64];
+    char pod[64], uid[16];
     bool told, ended_told, ended, whole; /* whole: every byte is in the spool */
     int64_t due;
 };
@@ -99,7 +99,7 @@ struct sim_logs {
     bool spool, open, finished, shipped, given_up_told;
     bool excused; /* they were finished without a cluster that could tell more */
     int64_t finished_at, ship_due;
-    struct sim_log_stream streams[16];
+    struct sim_log_stream streams[32];
     size_t stream_count;
 };
 
@@ -152,15 +152,14 @@ void kube_check_stopped(int run);
 void kube_check_created_logs(int run);
 void kube_check_end(void);
 struct err *kube_connect(void *ctx, struct slice cluster, struct reconciler_cluster *ret_cluster);
-bool kube_pod_is_gone(int cluster, const char *name);
-bool kube_was_made_again(int cluster, const char *name); /* one went before anybody knew, or with its cluster, and there was another */
+bool kube_pod_is_gone(int cluster, const char *uid); /* or has no log yet */
 
 void logs_reset(void);
 void logs_forget(void);         /* the daemon ended: what is on disk stays */
 int64_t logs_due(void);
 void logs_turn(void);
 bool logs_are_settled(int run); /* WHOLE or GIVEN_UP */
-bool logs_have(int run, const char *pod);
+bool logs_have(int run, const char *uid);
 void logs_check_reaped(int run);
 void logs_check_end(void);
 
