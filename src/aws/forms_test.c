@@ -267,6 +267,30 @@ static void test_texts_that_are_no_json_get_the_code_alone(void **state)
     compare(*state, &list, aws_json_decode(*state, &logs_service, &forms_shape, S("[]"), &forms), "SerializationException", &forms);
 }
 
+static void test_the_number_of_values_is_bounded(void **state)
+{
+    static const char *const rows[] = {"{},", "[],", "0,", "\"\",", "{\"a\":0},"};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        struct strbuf body = STRBUF_ARENA(*state);
+        struct forms forms = {0};
+        strbuf_append_cstr(&body, "{\"Unknown\":[");
+        for (int k = 0; k < 100000; k++)
+            strbuf_append_cstr(&body, rows[i]);
+        strbuf_append_cstr(&body, "0]}");
+        assert_error(aws_json_decode(arena, &logs_service, &forms_shape, strbuf_slice(&body), &forms), "SerializationException", 400);
+        assert_in_range(arena_used(arena), 0, 65536);
+    }
+    /* In a string they are text. */
+    struct strbuf body = STRBUF_ARENA(*state);
+    struct forms forms = {0};
+    strbuf_append_cstr(&body, "{\"Unknown\":\"");
+    for (int k = 0; k < 50000; k++)
+        strbuf_append_cstr(&body, ",[{\\\"\\\\");
+    strbuf_append_cstr(&body, "\"}");
+    assert_ok(aws_json_decode(*state, &logs_service, &forms_shape, strbuf_slice(&body), &forms));
+}
+
 static void test_depth_is_bounded(void **state)
 {
     struct strbuf body = STRBUF_ARENA(*state);
@@ -472,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_json_values_in_every_form),
         TEST(test_texts_that_are_no_json_get_the_code_alone),
+        TEST(test_the_number_of_values_is_bounded),
         TEST(test_depth_is_bounded),
         TEST(test_an_error_without_a_message_has_its_code_alone),
         TEST(test_query_values_in_every_form),
