@@ -218,7 +218,8 @@ static struct err *receive(struct passage *p)
     TRY(edge_limit_address(p->edge, p->arena, p->target.service, p->http->remote_address));
     if (p->target.service->protocol == AWS_REST_XML)
         return NULL;
-    if (p->http->chunked || p->http->content_length > STRANGERS_BODY_MAX_BYTES)
+    bool too_large = p->http->content_length > MAX_BODY_BYTES; /* is told without reading it */
+    if (!too_large && (p->http->chunked || p->http->content_length > STRANGERS_BODY_MAX_BYTES))
         TRY(count_failure(p, edge_authenticate_head(p->edge, p->arena, &p->target, &p->request, p->now)));
     return count_failure(p, read_whole_body(p));
 }
