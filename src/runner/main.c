@@ -39,7 +39,11 @@ int main(int argc, char **argv)
     if (!realpath(argv[argc - 1], pod_dir))
         return complain(err_errno(errno, "%s", argv[argc - 1]));
     umask(022);
-    if (detach) {
+    int lock_fd = -1;
+    struct err *e = supervisor_take_lock(pod_dir, &lock_fd);
+    if (e)
+        return complain(e);
+    if (detach) { /* the child keeps the lock */
         pid_t pid = fork();
         if (pid < 0)
             return complain(err_errno(errno, "fork"));
@@ -49,6 +53,6 @@ int main(int argc, char **argv)
     }
     if (chdir("/") < 0)
         return complain(err_errno(errno, "cannot change to /"));
-    struct err *e = supervisor_run(slice_from_cstr(pod_dir), slice_from_cstr(self));
+    e = supervisor_run(slice_from_cstr(pod_dir), slice_from_cstr(self), lock_fd);
     return e ? complain(e) : 0;
 }

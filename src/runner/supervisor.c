@@ -41,15 +41,17 @@ struct supervisor {
 
 /* ---- start and stop ---- */
 
-static struct err *take_lock(struct supervisor *s)
+struct err *supervisor_take_lock(const char *pod_dir, int *ret_lock_fd)
 {
-    struct slice path = slice_fmt(s->arena, "%.*s/" WIRE_LOCK_FILE, SLICE_ARG(s->paths.pod_dir));
-    s->lock_fd = open(path.ptr, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0)
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice path = slice_fmt(arena, "%s/" WIRE_LOCK_FILE, pod_dir);
+    _cleanup_(fd_closep) int fd = open(path.ptr, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
         return err_errno(errno, "cannot open %s", path.ptr);
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? err_new(ERR_CONFLICT, "another ember-run has %.*s", SLICE_ARG(s->paths.pod_dir))
-                                    : err_errno(errno, "cannot lock %s", path.ptr);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? err_new(ERR_CONFLICT, "another ember-run has %s", pod_dir) : err_errno(errno, "cannot lock %s", path.ptr);
+    *ret_lock_fd = fd;
+    fd = -1;
     return NULL;
 }
 
@@ -321,7 +323,6 @@ static void run_loop(struct supervisor *s)
 static struct err *run(struct supervisor *s)
 {
     struct slice text;
-    TRY(take_lock(s));
     struct slice path = slice_fmt(s->arena, "%.*s/" WIRE_RUN_FILE, SLICE_ARG(s->paths.pod_dir));
     TRY(file_read(s->arena, path.ptr, WIRE_FILE_MAX_BYTES, &text));
     TRY(run_spec_parse(s->arena, text, &s->spec));
@@ -342,9 +343,9 @@ static struct err *run(struct supervisor *s)
     return NULL;
 }
 
-struct err *supervisor_run(struct slice pod_dir, struct slice self)
+struct err *supervisor_run(struct slice pod_dir, struct slice self, int lock_fd)
 {
-    struct supervisor s = {.arena = arena_new(), .lock_fd = -1, .signal_fd = -1, .watch_fd = -1};
+    struct supervisor s = {.arena = arena_new(), .lock_fd = lock_fd, .signal_fd = -1, .watch_fd = -1};
     s.paths = (struct pod_paths){.pod_dir = slice_dup(s.arena, pod_dir), .self = slice_dup(s.arena, self)};
     struct err *e = run(&s);
     fd_closep(&s.signal_fd);

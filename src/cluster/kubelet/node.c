@@ -182,15 +182,16 @@ static bool end_orphan(struct arena *arena, struct slice dir)
 {
     struct slice text;
     struct json *status = NULL;
+    err_free(file_write_atomic(slice_fmt(arena, "%.*s/" WIRE_STOP_FILE, SLICE_ARG(dir)).ptr, S("0\n"), 0600)); /* on a full disk: next time */
     struct err *e = file_read(arena, slice_fmt(arena, "%.*s/" WIRE_STATUS_FILE, SLICE_ARG(dir)).ptr, WIRE_FILE_MAX_BYTES, &text);
     if (!e)
         e = json_parse(arena, text, JSON_DUPLICATES_LAST_WINS, &status);
-    if (!e)
-        e = file_write_atomic(slice_fmt(arena, "%.*s/" WIRE_STOP_FILE, SLICE_ARG(dir)).ptr, S("0\n"), 0600);
     err_free(e);
     _cleanup_(fd_closep) int pidfd = proc_open((pid_t)json_get_i64(status, "pid", -1), json_get_i64(status, "startTicks", -1));
     struct pollfd fd = {.fd = pidfd, .events = POLLIN};
-    return pidfd < 0 || poll(&fd, 1, ORPHAN_MS) == 1;
+    if (pidfd >= 0)
+        (void)poll(&fd, 1, ORPHAN_MS);
+    return !pod_dir_is_held(arena, slice_cstr(arena, dir)); /* one without a word yet has no number to wait for */
 }
 
 /* Directories of pods of this cluster that are not in the registry any more: their processes are ended and they go. */

@@ -29,7 +29,7 @@ struct pod_record {
     char *dir, *ip;             /* ip NULL: none yet */
     int watch;                  /* inotify's number; -1 */
     int pidfd;                  /* of ember-run; -1: not known yet */
-    int64_t started_at_ms, retry_at_ms; /* monotonic */
+    int64_t retry_at_ms; /* monotonic */
     int retry_count;
     int64_t stop_grace;         /* told to ember-run; -1: not told to stop */
     struct instant renew_at;    /* of its tokens; ms 0: never */
@@ -65,6 +65,8 @@ void pod_watch(struct kubelet *k, struct pod_record *record);
 /* ---- pod_follow.c ---- */
 /* Reads status.json and makes the registry say so. Sets POD_ENDED at the end. */
 void pod_follow(struct kubelet *k, struct pod_record *record);
+/* An ember-run has the pod's directory: from before its start is told done to its very end. */
+bool pod_dir_is_held(struct arena *arena, const char *dir);
 /* Asks ember-run to end it; a shorter grace than before replaces it. */
 void pod_stop(struct kubelet *k, struct pod_record *record, int64_t grace_seconds);
 /* After a restart of emberd: true when there was something to adopt (running, or ended meanwhile). */

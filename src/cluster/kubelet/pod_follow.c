@@ -15,7 +15,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define FIRST_WORD_MS 5000 /* how long ember-run may take to its first status.json */
 #define EVENTS_MAX (3 * POD_CONTAINERS_MAX)
 
 /* ---- publish ---- */
@@ -71,9 +70,9 @@ bool pod_publish(struct kubelet *k, struct pod_record *record, const struct kube
 
 /* ---- read ---- */
 
-static bool supervisor_lives(const struct pod_record *record, struct arena *arena)
+bool pod_dir_is_held(struct arena *arena, const char *dir)
 {
-    struct slice path = slice_fmt(arena, "%s/" WIRE_LOCK_FILE, record->dir);
+    struct slice path = slice_fmt(arena, "%s/" WIRE_LOCK_FILE, dir);
     _cleanup_(fd_closep) int fd = open(path.ptr, O_RDONLY | O_CLOEXEC);
     return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
@@ -203,9 +202,9 @@ void pod_follow(struct kubelet *k, struct pod_record *record)
     if (run && !done)
         watch_supervisor(k, record, run);
     /* Asked after the file was read, and the file once more after that: its last word may have come in between. */
-    bool may_be_dead = run ? record->pidfd < 0 : monotonic_ms() - record->started_at_ms > FIRST_WORD_MS;
+    bool may_be_dead = !run || record->pidfd < 0;
     bool lost = false;
-    if (!done && may_be_dead && !supervisor_lives(record, arena)) {
+    if (!done && may_be_dead && !pod_dir_is_held(arena, record->dir)) {
         run = read_status(record, arena, &text);
         lost = !json_get_bool(run, "done", false);
     }
@@ -250,10 +249,9 @@ bool pod_adopt(struct kubelet *k, struct pod_record *record)
     if (!path_exists(run_path.ptr))
         return false;
     struct json *run = read_status(record, arena, &text);
-    if (!run && !supervisor_lives(record, arena))
+    if (!run && !pod_dir_is_held(arena, record->dir))
         return false; /* it had not begun: start it again */
     record->stage = POD_STARTED;
-    record->started_at_ms = monotonic_ms();
     size_t index = 0;
     JSON_FOREACH(row, JSON_AT(run, "containers"))
     {

@@ -242,7 +242,6 @@ static struct err *launch(struct kubelet *k, struct pod_record *record, struct a
     pod_watch(k, record);
     TRY(proc_run_detaching(argv, log.ptr, DETACH_TIMEOUT_MS));
     record->stage = POD_STARTED;
-    record->started_at_ms = monotonic_ms();
     record->retry_at_ms = 0;
     k->hosts_dirty = true;
     return NULL;
