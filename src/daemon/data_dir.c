@@ -1,6 +1,7 @@
 /* data_dir: see the header. */
 #include "daemon/data_dir.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -11,11 +12,17 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* AKIA and 16 of base32's alphabet; 40 of base64's. Source: IAM user guide, "IAM identifiers" and real keys. */
 #define KEY_ID_ALPHABET S("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 #define SECRET_ALPHABET S("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+
+enum {
+    LOCK_WAIT_MS = 10000, /* for a lock without a daemon */
+    LOCK_LOOK_MS = 20,
+};
 
 static char *path_in(struct arena *arena, const char *dir, const char *name)
 {
@@ -96,6 +103,44 @@ static struct err *make_private(const char *path)
     return e;
 }
 
+/* Of the emberd that has the directory, or had it; SLICE_NONE: of none that is ready. */
+static struct slice pid_of_holder(struct arena *arena, const char *dir)
+{
+    struct slice pid = SLICE_NONE;
+    struct err *e = file_read(arena, path_in(arena, dir, "emberd.pid"), 32, &pid);
+    err_free(e);
+    return slice_trim(pid);
+}
+
+static bool process_lives(struct arena *arena, struct slice pid)
+{
+    struct slice stat;
+    int64_t number;
+    if (!slice_to_i64(pid, 1, INT32_MAX, &number))
+        return false;
+    struct err *e = file_read(arena, slice_cstr(arena, slice_fmt(arena, "/proc/%lld/stat", (long long)number)), 4096, &stat);
+    bool there = !e;
+    err_free(e);
+    return there && slice_find(stat, S(") Z")) < 0 && slice_find(stat, S(") X")) < 0;
+}
+
+/* The lock may be held for a moment though no emberd lives: by a child of one that was killed before the child became another program, or
+ * by who looks whether one runs (cli/access). No event tells of its end. false: with errno. */
+static bool take_lock(struct arena *arena, const char *dir, int fd)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_LOOK_MS * 1000000L};
+    int64_t deadline_ms = monotonic_ms() + LOCK_WAIT_MS;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int number = errno;
+        if (number != EWOULDBLOCK || monotonic_ms() >= deadline_ms || process_lives(arena, pid_of_holder(arena, dir))) {
+            errno = number;
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 struct err *data_dir_claim(struct arena *arena, const char *dir, int *ret_lock_fd)
 {
     TRY(advise(dir_make(dir, 0700)));
@@ -103,15 +148,12 @@ struct err *data_dir_claim(struct arena *arena, const char *dir, int *ret_lock_f
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return advise(err_errno(errno, "%s", path));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!take_lock(arena, dir, fd)) {
         int number = errno;
         close(fd);
         if (number != EWOULDBLOCK)
             return err_errno(number, "while locking %s", path);
-        struct slice pid = SLICE_NONE;
-        struct err *e = file_read(arena, path_in(arena, dir, "emberd.pid"), 32, &pid);
-        err_free(e);
-        pid = slice_trim(pid);
+        struct slice pid = pid_of_holder(arena, dir);
         return err_new(ERR_CONFLICT, "another emberd%s%.*s works on %s: stop it, or choose another --data-dir", pid.len ? " with pid " : "",
                        SLICE_ARG(pid), dir);
     }

@@ -1,5 +1,5 @@
 """emberd itself: its door, its data directory, its words when it cannot start, and what a restart keeps."""
-import contextlib, datetime, os, socket, stat, subprocess, tempfile
+import contextlib, datetime, fcntl, os, socket, stat, subprocess, tempfile, threading
 
 import pytest
 from botocore.exceptions import ClientError
@@ -101,7 +101,7 @@ def test_where_others_pass_through_the_data_directory_they_read_nothing_of_it():
             assert stat.S_IMODE(daemon.data_dir.stat().st_mode) == 0o755
             assert '"DATA_DIR_OPEN"' in daemon.log_path.read_text()
             daemon.prepare()
-            run = daemon.submit("out=1", "sleep=60")
+            run = daemon.submit("out=1", "sleep=600")
             daemon.wait_state(run, "RUNNING")
             assert readable_by_others(daemon.data_dir) == [str(theirs)]
             daemon.emr.cancel_job_run(virtualClusterId=daemon.virtual_cluster, id=run)
@@ -199,5 +199,21 @@ def test_a_killed_daemon_starts_again():
         (daemon.data_dir / "endpoint").unlink()
         daemon.start()
         assert [b["Name"] for b in daemon.client("s3").list_buckets()["Buckets"]] == ["kept"]
+        daemon.stop()
+        daemon.check_nothing_left()
+
+
+def test_a_lock_without_a_daemon_is_waited_for():
+    """A child of a killed emberd that has not become another program yet has it, or an ember that looks whether one runs."""
+    with tempfile.TemporaryDirectory(prefix="ember-e2e-") as folder:
+        daemon = Ember(folder).start()
+        daemon.process.kill()
+        daemon.process.wait()
+        lock = open(daemon.data_dir / "emberd.lock")
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        release = threading.Timer(1, lock.close)
+        release.start()
+        daemon.start()
+        release.join()
         daemon.stop()
         daemon.check_nothing_left()
