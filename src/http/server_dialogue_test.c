@@ -157,7 +157,7 @@ static struct http_server_stats stats_of(struct http_server *server)
 /* Waits until the field is at least want; the server's own doings make it so. What was counted before the first barrier does not count. */
 #define WAIT_STAT(server, field, want)                                              \
     do {                                                                            \
-        int64_t until_ms_ = monotonic_ms() + 10000;                                 \
+        int64_t until_ms_ = monotonic_ms() + 120000;                                \
         for (kit_barrier(server); stats_of(server).field < (want); kit_barrier(server)) \
             if (monotonic_ms() > until_ms_)                                         \
                 fail_msg("%s is only %zu", #field, (size_t)stats_of(server).field); \
@@ -167,13 +167,13 @@ static void test_a_head_has_thirty_seconds_however_it_drips(void **state)
 {
     struct http_server *server = start_with_clock(0);
     int fd = kit_dial(server), silent = kit_dial(server);
-    for (int second = 0; second < 28; second++) {
+    for (int second = 0; second < 25; second++) { /* what really passes comes on top of it */
         kit_say(fd, slice_sub(S("GET /a-path-that-is-rather-long"), (size_t)second, 1));
         kit_barrier(server);
         move_clock(server, 1000);
     }
     kit_hear_nothing(server, fd, S("too early"));
-    move_clock(server, 3000);
+    move_clock(server, 6000);
     kit_hear(fd, S("slow head"), "!408 the request did not arrive in time", false);
     kit_check_after(fd, S("slow head"), false);
     kit_check_after(silent, S("nothing said"), false);
@@ -190,10 +190,10 @@ static void test_a_small_body_has_thirty_seconds_and_no_worker(void **state)
     kit_say(fd, S(POST "Content-Length: 5\r\n\r\nh"));
     WAIT_STAT(server, bodies, 1);
     assert_int_equal(stats_of(server).workers_waiting, 0);
-    move_clock(server, 28000);
+    move_clock(server, 24000);
     kit_say(fd, S("e"));
     kit_hear_nothing(server, fd, S("too early"));
-    move_clock(server, 3000);
+    move_clock(server, 7000);
     kit_hear(fd, S("slow body"), "!408 the request did not arrive in time", false);
     kit_check_after(fd, S("slow body"), false);
     close(fd);
@@ -206,10 +206,10 @@ static void test_an_idle_connection_is_closed_after_two_minutes(void **state)
     int fd = kit_dial(server);
     kit_say(fd, S(GET "\r\n"));
     kit_hear(fd, S("idle"), "200 GET /", true);
-    move_clock(server, 118 * 1000);
+    move_clock(server, 110 * 1000);
     kit_check_after(fd, S("idle"), true); /* and begins anew */
     WAIT_STAT(server, idle, 1);
-    move_clock(server, 118 * 1000);
+    move_clock(server, 110 * 1000);
     kit_check_after(fd, S("idle"), true);
     WAIT_STAT(server, idle, 1);
     move_clock(server, 121 * 1000);
@@ -225,9 +225,9 @@ static void test_a_large_body_that_stops_is_cut_off_after_a_minute_and_told(void
     int fd = kit_dial(server);
     kit_say(fd, S(POST "Content-Length: 900000\r\n\r\nhe"));
     WAIT_STAT(server, workers_waiting, 1);
-    move_clock(server, 58 * 1000);
+    move_clock(server, 50 * 1000);
     kit_hear_nothing(server, fd, S("too early"));
-    move_clock(server, 3 * 1000);
+    move_clock(server, 11 * 1000);
     kit_hear(fd, S("stopped body"), "400 ?", false);
     kit_check_after(fd, S("stopped body"), false);
     assert_int_equal(stats_of(server).cut_slow, 1);
@@ -282,10 +282,10 @@ static void test_a_client_that_does_not_read_its_answer_is_cut_off_after_a_minut
     int fd = dial_small(server);
     kit_say(fd, S("GET /large HTTP/1.1\r\nHost: h\r\n\r\n"));
     WAIT_STAT(server, workers_waiting, 1);
-    move_clock(server, 58 * 1000);
+    move_clock(server, 50 * 1000);
     kit_barrier(server);
     assert_int_equal(stats_of(server).workers_waiting, 1);
-    move_clock(server, 3 * 1000);
+    move_clock(server, 11 * 1000);
     WAIT_STAT(server, cut_slow, 1);
     close(fd);
     http_server_stop(server, 1000);
@@ -297,11 +297,11 @@ static void test_a_stream_that_is_stopped_by_its_client_is_closed_after_a_minute
     int fd = dial_small(server);
     kit_say(fd, S("GET /large-stream HTTP/1.1\r\nHost: h\r\n\r\n"));
     WAIT_STAT(server, streams, 1);
-    move_clock(server, 58 * 1000);
+    move_clock(server, 50 * 1000);
     kit_barrier(server);
     assert_int_equal(stats_of(server).streams, 1);
-    move_clock(server, 3 * 1000);
-    int64_t until_ms = monotonic_ms() + 10000;
+    move_clock(server, 11 * 1000);
+    int64_t until_ms = monotonic_ms() + 120000;
     while (stats_of(server).streams && monotonic_ms() < until_ms)
         kit_barrier(server);
     assert_int_equal(stats_of(server).streams, 0);

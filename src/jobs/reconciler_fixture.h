@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#define DEADLINE_MS 30000
+#define DEADLINE_MS 120000 /* for a busy machine: nothing is proven by it */
 #define DRIVER_OF(id) "spark-" id "-driver"
 #define TO_S3 "{\"monitoringConfiguration\":{\"s3MonitoringConfiguration\":{\"logUri\":\"s3://logs/a\"}}}"
 #define CONTAINER(state) "{\"containerStatuses\":[{\"name\":\"spark-kubernetes-driver\",\"state\":" state "}]}"

@@ -132,7 +132,7 @@ static void expect_told(struct script *s, struct slice selector, const char *wan
     assert_null(k8s_watch_start(s->client, S("/api/v1/pods"), selector, on_event, s, &watch));
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 10;
+    until.tv_sec += 120;
     pthread_mutex_lock(&s->lock);
     int code = 0;
     while (code == 0 && !s->mismatch &&
