@@ -1,5 +1,5 @@
 """Embedded clusters that run pods, for tests beside the recordings."""
-import os, pathlib, subprocess, sys, tempfile, time
+import os, pathlib, signal, subprocess, sys, time
 
 import pytest
 
@@ -11,7 +11,7 @@ BUILD = pathlib.Path(os.environ.get("EMBER_BUILD") or ROOT / "build")
 KUBECTL = ROOT / ".deps/bin/kubectl"
 
 
-def wait_for(condition, what, timeout_s=20.0):
+def wait_for(condition, what, timeout_s=120.0):
     """Looks until condition() is true and returns what it gave."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -20,6 +20,20 @@ def wait_for(condition, what, timeout_s=20.0):
             return value
         assert time.monotonic() < deadline, "waited %.0f s for %s" % (timeout_s, what)
         time.sleep(0.02)
+
+
+# Each go_on() is a signal that ends one pause. The first word of a log must have been seen before: by then the signal is caught.
+PAUSES = "told=0; at=0; trap 'told=$((told + 1))' USR1; pause() { at=$((at + 1)); while [ $told -lt $at ]; do sleep 0.05; done; }; : %s; "
+
+
+def command_lines():
+    """Of all processes: (pid, arguments)."""
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                yield int(entry.name), (entry / "cmdline").read_bytes()
+            except OSError:
+                pass
 
 
 class PodCluster(replay.Cluster):
@@ -41,6 +55,21 @@ class PodCluster(replay.Cluster):
         answer = self.call("POST", "/api/v1/namespaces/default/pods", body=body)
         assert answer["status"] == 201, answer
 
+    def run_with_pauses(self, name, script, **spec):
+        """One whose script says `pause` where it is to wait for go_on()."""
+        self.run(name, PAUSES % self.mark(name) + script, **spec)
+
+    def mark(self, name):
+        return "%s-%s" % (os.path.basename(self.directory), name)
+
+    def go_on(self, name):
+        """Ends the pause that the pod is in, or comes to next."""
+        words = (": %s;" % self.mark(name)).encode()
+        found = [pid for pid, line in command_lines() if line.startswith(b"sh\0-c\0") and words in line]
+        assert found, "no process of %s" % name
+        for pid in found:
+            os.kill(pid, signal.SIGUSR1)
+
     def phase(self, name):
         return (self.call("GET", "/api/v1/namespaces/default/pods/" + name)["body"].get("status") or {}).get("phase")
 
@@ -49,7 +78,7 @@ class PodCluster(replay.Cluster):
 
     def kubectl(self, *args, ok=True, **kwargs):
         done = subprocess.run([KUBECTL, "--kubeconfig", self.kubeconfig, "--cache-dir", os.path.join(self.directory, "cache"), *args],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, **kwargs)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=180, **kwargs)
         assert not ok or done.returncode == 0, done.stderr
         return done
 
@@ -61,15 +90,8 @@ class PodCluster(replay.Cluster):
 
     def processes(self):
         """Of its pods: those that name its directory."""
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) not in (os.getpid(), self.process.pid if self.process else 0):
-                try:
-                    if self.directory.encode() in (entry / "cmdline").read_bytes():
-                        found.append((entry / "cmdline").read_bytes())
-                except OSError:
-                    pass
-        return found
+        others = (os.getpid(), self.process.pid if self.process else 0)
+        return [line for pid, line in command_lines() if pid not in others and self.directory.encode() in line]
 
     def remove(self):
         if not self.process:

@@ -1,5 +1,5 @@
 """Logs of real pods, asked by kubectl and by plain requests."""
-import re, subprocess, threading, time
+import os, re, subprocess, threading
 
 import pytest
 
@@ -10,8 +10,11 @@ LOG = "/api/v1/namespaces/default/pods/%s/log"
 
 @pytest.fixture(scope="module")
 def done(cluster):
-    """A pod that has ended: two streams, a pause between its halves."""
-    cluster.run("done", "echo one; echo two >&2; sleep 2.2; echo three; printf four")
+    """A pod that has ended: two streams, more than a second between its halves."""
+    cluster.run_with_pauses("done", "echo one; pause; echo two >&2; pause; sleep 1.2; echo three; printf four")
+    for line in ("one", "two"): # the streams are two pipes, read as they come
+        wait_for(lambda: line in cluster.call("GET", LOG % "done").get("text", ""), "line " + line)
+        cluster.go_on("done")
     cluster.wait_phase("done", "Succeeded")
     return "done"
 
@@ -39,9 +42,9 @@ def test_time_stamps_are_those_of_the_lines(cluster, done):
 
 
 def test_since_leaves_out_what_is_older(cluster):
-    cluster.run("since", "echo old; sleep 4; echo new; sleep 600")
+    cluster.run("since", "echo old; sleep 4; while :; do echo new; sleep 0.1; done") # always a line of the last moments, however slow kubectl is
     wait_for(lambda: "new" in cluster.call("GET", LOG % "since").get("text", ""), "the second line")
-    assert cluster.kubectl("logs", "since", "--since=2s").stdout == "new\n"
+    assert set(cluster.kubectl("logs", "since", "--since=3s").stdout.splitlines()) == {"new"}
     cluster.call("DELETE", "/api/v1/namespaces/default/pods/since")
 
 
@@ -72,52 +75,50 @@ def test_a_pod_that_waits_says_so(cluster):
     cluster.call("DELETE", "/api/v1/namespaces/default/pods/waits")
 
 
+def follow(cluster, name):
+    return subprocess.Popen([KUBECTL, "--kubeconfig", cluster.kubeconfig, "--cache-dir", os.path.join(cluster.directory, "cache"), "logs", "-f", name],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def test_follow_shows_lines_as_they_come_and_ends_with_the_pod(cluster):
-    cluster.run("live", "for i in 1 2 3; do echo line $i; sleep 0.7; done; printf end")
+    cluster.run_with_pauses("live", "for i in 1 2 3; do echo line $i; pause; done; printf end")
     cluster.wait_phase("live", "Running")
-    process = subprocess.Popen([KUBECTL, "--kubeconfig", cluster.kubeconfig, "logs", "-f", "live"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    came = []
-    for line in process.stdout:
-        came.append((time.monotonic(), line))
-    assert process.wait(20) == 0, process.stderr.read()
-    ended = time.monotonic()
-    assert [line for _, line in came] == ["line 1\n", "line 2\n", "line 3\n", "end"]
-    assert came[2][0] - came[0][0] > 0.5 # not all at once
+    process = follow(cluster, "live")
+    for i in (1, 2, 3):
+        assert process.stdout.readline() == "line %d\n" % i # the next one is not written yet
+        cluster.go_on("live")
+    assert process.communicate(timeout=120) == ("end", "") and process.returncode == 0
     assert cluster.wait_phase("live", "Succeeded")
-    assert ended - came[3][0] < 3
-    process.stderr.close()
 
 
 def test_follow_of_a_pod_that_is_deleted_ends(cluster):
     cluster.run("gone", "echo here; sleep 600")
     cluster.wait_phase("gone", "Running")
-    process = subprocess.Popen([KUBECTL, "--kubeconfig", cluster.kubeconfig, "logs", "-f", "gone"], stdout=subprocess.PIPE, text=True)
+    process = follow(cluster, "gone")
     assert process.stdout.readline() == "here\n"
     cluster.call("DELETE", "/api/v1/namespaces/default/pods/gone", body={"gracePeriodSeconds": 0})
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == 0
 
 
 def test_twenty_followers_hold_no_worker(cluster):
-    cluster.run("popular", "echo first; sleep 5; echo last")
+    cluster.run_with_pauses("popular", "echo first; pause; echo last")
     cluster.wait_phase("popular", "Running")
     texts, threads, connections = [], [], []
     for _ in range(20):
-        connection = cluster.server.open(timeout=60)
+        connection = cluster.server.open(timeout=180)
         connection.request("GET", LOG % "popular" + "?follow=true")
         answer = connection.getresponse()
         assert answer.status == 200 and answer.readline() == b"first\n"
         connections.append(connection)
         threads.append(threading.Thread(target=lambda a=answer: texts.append(a.read())))
         threads[-1].start()
-    began = time.monotonic()
-    for _ in range(50):
+    for _ in range(50): # the followers stay until these are answered
         assert cluster.call("GET", "/api/v1/namespaces/default/pods/popular")["status"] == 200
-    took = time.monotonic() - began
-    assert cluster.phase("popular") == "Running", "the followers were still there"
+    assert cluster.phase("popular") == "Running"
+    cluster.go_on("popular")
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert texts == [b"last\n"] * 20
-    assert took < 4, "50 requests took %.1f s beside 20 followers" % took
     for connection in connections:
         connection.close()

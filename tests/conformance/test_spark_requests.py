@@ -4,7 +4,7 @@ import json, re, threading
 
 import pytest
 
-from conftest import need_programs, replay, BUILD
+from conftest import need_programs, replay, wait_for, BUILD
 
 VERSIONS = ("3.5.9", "4.3.0")
 RUNS = ("client", "driver-pod", "dynamic", "lost-executor", "submit-wait")
@@ -98,7 +98,7 @@ class Play:
         self.call("DELETE", "/api/v1/namespaces/" + self.namespace)
         for connection, thread in self.watchers:
             connection.sock.shutdown(2)
-            thread.join(10)
+            thread.join(60)
             connection.close()
 
 
@@ -115,10 +115,6 @@ def test_requests_of_a_run_are_answered_as_they_were(server, run, version):
         if run == "client": # its watch is of its executors
             posted = [play.fill(r["body"]["metadata"]["name"]) for r in requests if r["method"] == "POST" and r["path"].endswith("/pods")]
             replay_end = lambda kind: {n for t, n in play.seen if t == kind}
-            deadline = 200
-            while replay_end("DELETED") < set(posted) and deadline:
-                deadline -= 1
-                threading.Event().wait(0.02)
-            assert replay_end("ADDED") >= set(posted) and replay_end("DELETED") >= set(posted), play.seen
+            wait_for(lambda: replay_end("ADDED") >= set(posted) and replay_end("DELETED") >= set(posted), "the watch to tell of all executors")
     finally:
         play.close()

@@ -300,9 +300,20 @@ def finish(rec, norm, managed=False, big=BIG):
 
 
 # ---------------------------------------------------------------- running a case
+TIMES = re.compile(r"(?<=timeoutSeconds=)\d+|(?<=^--timeout=)\d+(?=s$)")
+
+
+def has_times(case):
+    """Whether what it shows depends on how long its steps take."""
+    return any("sleep" in s or "background" in s or "stream" in s or "timeout" in s or TIMES.search(str(s.get("query"))) or
+               any(TIMES.search(str(word)) for word in s.get("kubectl", [])) for s in case["steps"])
+
+
 class Run:
-    def __init__(self, case, server, kubectl=None):
-        self.case, self.server, self.kubectl = case, server, kubectl
+    """slower: the case's own times are so many times as long, for a machine that is busier than the one of the recordings."""
+
+    def __init__(self, case, server, kubectl=None, slower=1):
+        self.case, self.server, self.kubectl, self.slower = case, server, kubectl, slower
         self.vars, self.threads, self.steps = {"NS": "c-" + case["name"].replace(".", "-")}, {}, []
         self.work = tempfile.mkdtemp(prefix="kcap-")
         self.norm = Normal([server.token], [(self.work, "{WORK}")])
@@ -330,19 +341,27 @@ class Run:
                 return None
         return o
 
+    def longer(self, text):
+        return TIMES.sub(lambda m: str(int(m.group()) * self.slower), text) if isinstance(text, str) else text
+
     def http(self, s):
-        big = s.get("big", BIG)
-        rec = self.server.call(s["method"], s["path"], s.get("query"), s.get("body"), s.get("headers"), s.get("type"),
-                               s.get("anonymous", False), s.get("stream"))
+        big, stream = s.get("big", BIG), s.get("stream")
+        rec = self.server.call(s["method"], s["path"], self.longer(s.get("query")), s.get("body"), s.get("headers"), s.get("type"),
+                               s.get("anonymous", False), stream and [stream[0] * self.slower, stream[1]])
+        if self.slower > 1 and "timeoutSeconds" in rec.get("query", {}):
+            rec["query"]["timeoutSeconds"] = str(int(rec["query"]["timeoutSeconds"]) // self.slower)
         rec["_big"] = big
         return rec
 
     def ask(self, s):
-        return self.kubectl.run(s, self.work) if "kubectl" in s else self.http(s)
+        if "kubectl" not in s:
+            return self.http(s)
+        times = {"timeout": s["timeout"] * self.slower} if "timeout" in s else {}
+        return self.kubectl.run({**s, **times, "kubectl": [self.longer(word) for word in s["kubectl"]]}, self.work)
 
     def do(self, s):
         if "sleep" in s:
-            return time.sleep(s["sleep"])
+            return time.sleep(s["sleep"] * self.slower)
         if "until" in s:
             return self.until(self.fill(s["until"]))
         if "compact" in s:
@@ -363,7 +382,7 @@ class Run:
             t = threading.Thread(target=go)
             t.start()
             self.threads[s["background"]] = (t, box)
-            return time.sleep(s.get("settle", 0.5))
+            return time.sleep(s.get("settle", 0.5) * self.slower)
         r = self.ask(f)
         for name, path in (s.get("save") or {}).items():
             self.vars[name] = self.dig(r.get("answer", {}).get("body"), path)
@@ -379,7 +398,7 @@ class Run:
         self.server.call("DELETE", path + "/big")
 
     def until(self, u):
-        end = time.time() + u.get("seconds", 20)
+        end = time.time() + u.get("seconds", 120)
         while time.time() < end:
             a = self.server.call("GET", u["path"], u.get("query"))["answer"]
             v = self.dig(a.get("body"), u["at"]) if "at" in u else a["status"]
@@ -390,7 +409,7 @@ class Run:
 
     def clean(self):
         """An earlier run's namespace may still be there, held by pods that no kubelet lets go."""
-        p, end = "/api/v1/namespaces/" + self.vars["NS"], time.time() + 30
+        p, end = "/api/v1/namespaces/" + self.vars["NS"], time.time() + 120
         while self.case["ns"] and self.server.call("GET", p)["answer"]["status"] == 200 and time.time() < end:
             self.server.call("DELETE", p + "/pods", body={"gracePeriodSeconds": 0})
             self.server.call("DELETE", p)

@@ -198,7 +198,7 @@ class Kubectl:
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         stop = step.get("timeout")
         try:
-            out, err = process.communicate((step.get("stdin") or "").encode(), timeout=stop or 60)
+            out, err = process.communicate((step.get("stdin") or "").encode(), timeout=stop or 180)
         except subprocess.TimeoutExpired:
             process.terminate()
             out, err = process.communicate()
