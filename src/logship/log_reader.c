@@ -125,7 +125,7 @@ static struct err *read_once(struct reading *r, bool follow)
                             .stream = slice_eq(s->name, S("stdout")) ? K8S_LOG_STDOUT : K8S_LOG_STDERR,
                             .follow = follow,
                             .timestamps = true,
-                            .since_time = r->resume.stamp_len ? instant_iso8601(arena, (struct instant){.ms = r->resume.since_ms}) : SLICE_NONE,
+                            .since_time = r->resume.stamp_len ? instant_iso8601_ms(arena, (struct instant){.ms = r->resume.since_ms}) : SLICE_NONE,
                         },
                         spool_bytes, r, &s->stop);
 }

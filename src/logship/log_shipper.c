@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES ((int64_t)4 << 20) /* of a spool, in memory at a time */
+#define CHUNK_BYTES ((int64_t)3 << 19) /* of a spool, in memory at a time: more than one PutLogEvents takes, time stamps included */
 #define ROTATED_AT_ONCE 16
 #define KEPT_BYTES ((int64_t)8 << 20)      /* of a spool whose shipped part is given back: for the log's tail and for what a crash may make us ask */
 #define FREE_STEP_BYTES ((int64_t)4 << 20)

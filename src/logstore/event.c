@@ -19,6 +19,33 @@ struct put_call {
     int retention_days;
 };
 
+#define ROW "(?1, ?2, ?3, ?, ?)"
+#define ROWS_8 ROW "," ROW "," ROW "," ROW "," ROW "," ROW "," ROW "," ROW
+#define ROWS_AT_ONCE 32
+#define INSERT "INSERT INTO event (log_group, stream, ingested_at, at, message) VALUES "
+
+/* Many rows a statement: what each one costs by itself is more than what a row costs. */
+static struct err *insert_events(struct db_tx *tx, const struct put_call *call, size_t first, int64_t group, int64_t stream, int64_t now)
+{
+    for (size_t i = first; i < call->count;) {
+        size_t rows = call->count - i >= ROWS_AT_ONCE ? ROWS_AT_ONCE : 1;
+        struct db_stmt *stmt;
+        if (rows == 1)
+            TRY(db_prepare(tx, INSERT ROW, &stmt));
+        else
+            TRY(db_prepare(tx, INSERT ROWS_8 "," ROWS_8 "," ROWS_8 "," ROWS_8, &stmt));
+        db_bind_i64(stmt, 1, group);
+        db_bind_i64(stmt, 2, stream);
+        db_bind_i64(stmt, 3, now);
+        for (size_t row = 0; row < rows; row++, i++) {
+            db_bind_i64(stmt, (int)(4 + 2 * row), call->events[i].at.ms);
+            db_bind_blob(stmt, (int)(5 + 2 * row), call->events[i].message);
+        }
+        TRY(db_run(stmt));
+    }
+    return NULL;
+}
+
 static struct err *put_fn(struct db_tx *tx, void *arg)
 {
     struct put_call *call = arg;
@@ -41,16 +68,9 @@ static struct err *put_fn(struct db_tx *tx, void *arg)
     if (row && db_col_i64(stmt, 0) > now)
         now = db_col_i64(stmt, 0);
     int64_t bytes = 0;
-    for (size_t i = first; i < call->count; i++) {
-        TRY(db_prepare(tx, "INSERT INTO event (log_group, stream, at, ingested_at, message) VALUES (?1, ?2, ?3, ?4, ?5)", &stmt));
-        db_bind_i64(stmt, 1, group.id);
-        db_bind_i64(stmt, 2, stream);
-        db_bind_i64(stmt, 3, call->events[i].at.ms);
-        db_bind_i64(stmt, 4, now);
-        db_bind_blob(stmt, 5, call->events[i].message);
-        TRY(db_run(stmt));
+    TRY(insert_events(tx, call, first, group.id, stream, now));
+    for (size_t i = first; i < call->count; i++)
         bytes += (int64_t)call->events[i].message.len + EVENT_OVERHEAD_BYTES;
-    }
     TRY(db_prepare(tx,
                    "UPDATE log_stream SET first_at = min(coalesce(first_at, ?2), ?2), last_at = max(coalesce(last_at, ?3), ?3),"
                    " last_ingested_at = ?4 WHERE id = ?1",

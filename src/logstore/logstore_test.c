@@ -136,6 +136,31 @@ static void test_an_empty_stream_has_tokens_that_work_later(void **state)
     PAGE_IS(page(f, LOG_FROM_TAIL, p.forward_token, 10), "x");
 }
 
+static void test_a_large_batch_of_one_time_is_kept_in_its_order(void **state)
+{
+    struct fixture *f = *state;
+    enum { COUNT = 77 }; /* neither one statement's rows nor a multiple of them */
+    struct log_event_in events[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        events[i] = (struct log_event_in){.at.ms = 1000, .message = slice_fmt(f->arena, "%zu", i)};
+    int retention_days;
+    OK(log_events_put(f->store, S("g"), S("s"), events, COUNT, instant_now(), &retention_days));
+    struct log_page page;
+    OK(log_events_read(f->store, f->arena,
+                       &(struct log_read){.group = S("g"), .stream = S("s"), .end_ms = LOGSTORE_TIME_MAX, .direction = LOG_FROM_HEAD, .max_events = 1000, .max_bytes = 1 << 20},
+                       &page));
+    assert_int_equal(page.count, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(slice_eq(page.events[i].message, events[i].message));
+        assert_int_equal(page.events[i].at.ms, 1000);
+        assert_int_equal(page.events[i].sequence, page.events[0].sequence + (int64_t)i);
+        assert_int_equal(page.events[i].ingested_at.ms, page.events[0].ingested_at.ms);
+    }
+    struct log_group_view view;
+    OK(log_group_get(f->store, f->arena, S("g"), &view));
+    assert_int_equal(view.stored_bytes, 10 * 27 + (COUNT - 10) * 28);
+}
+
 static void test_start_is_inclusive_and_end_is_exclusive(void **state)
 {
     struct fixture *f = *state;
@@ -305,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_stream_is_read_from_both_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_empty_stream_has_tokens_that_work_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_large_batch_of_one_time_is_kept_in_its_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_start_is_inclusive_and_end_is_exclusive, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_page_ends_at_its_bytes_but_is_never_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_streams_are_merged_by_time_and_filtered, setup, teardown),
