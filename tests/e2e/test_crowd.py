@@ -5,6 +5,7 @@ import concurrent.futures, contextlib, pathlib, resource, signal, socket, ssl, s
 import pytest
 
 from ember import EMBERD, Ember, wait_for
+from signing import signed
 from test_tls import make_certificate
 
 SANITIZED = EMBERD.exists() and any(name in EMBERD.read_bytes() for name in (b"__asan_init", b"__tsan_init"))
@@ -196,8 +197,11 @@ def in_flight(ember, service):
 
 def test_who_is_slow_with_a_request_holds_up_no_stop(tmp_path):
     ember = Ember(tmp_path).start()
+    head = {}
+    signed(ember, "POST", "/virtualclusters", "emr-containers", spoil=head.update) # from a stranger so much would not be taken
     with dial(ember) as slow:
-        slow.sendall(b"POST /virtualclusters HTTP/1.1\r\nHost: emr-containers.here\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 100000)
+        lines = ["%s: %s" % pair for pair in {**head, "content-length": 1000000}.items()]
+        slow.sendall("\r\n".join(["POST /virtualclusters HTTP/1.1", *lines, "", ""]).encode() + b"x" * 100000)
         wait_for(lambda: in_flight(ember, "emr-containers"), "the request to be under way")
         began = time.monotonic()
         ember.stop()
