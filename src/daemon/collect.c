@@ -36,6 +36,7 @@ static const struct {
     {"ember_http_connections", "gauge", "Open connections by what they wait for.", "state=\"idle\"", offsetof(struct http_server_stats, idle)},
     MORE(handshaking, "state=\"handshaking\""),
     MORE(heads, "state=\"head\""),
+    MORE(bodies, "state=\"body\""),
     MORE(running, "state=\"running\""),
     MORE(streams, "state=\"stream\""),
     MORE(closing, "state=\"closing\""),

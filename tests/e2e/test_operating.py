@@ -1,5 +1,5 @@
 """What an operator sees and turns: request ids, the access log, /metrics, the configuration and its reload, rate limits."""
-import contextlib, datetime, fcntl, json, os, pathlib, re, resource, signal, socket, sqlite3, stat, subprocess, tempfile
+import contextlib, datetime, fcntl, json, os, pathlib, re, resource, signal, socket, sqlite3, stat, subprocess, tempfile, urllib.parse
 
 import botocore.config
 import pytest
@@ -245,6 +245,17 @@ def test_failures_commits_and_the_process_are_counted(ember):
     start = datetime.datetime.now().timestamp() - value(ember, "process_start_time_seconds")
     assert -2 < start < 600
     assert value(ember, "ember_job_runs") == 0 and 'ember_job_runs{state="RUNNING"} 0' in metrics(ember)
+
+
+def test_connections_are_counted_by_what_they_wait_for(daemon):
+    at = urllib.parse.urlsplit(daemon.endpoint)
+    states = lambda: dict(re.findall(r'^ember_http_connections\{listener="main",state="(\w+)"\} (\d+)$', metrics(daemon), re.M))
+    begun = [b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabc", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]
+    with contextlib.ExitStack() as open_ones:
+        for data in begun:
+            open_ones.enter_context(socket.create_connection((at.hostname, at.port), 60)).sendall(data)
+        wait_for(lambda: [states().get(name) for name in ("head", "body", "idle", "running")] == ["1", "1", "1", "1"],
+                 "a connection in each state, and the one that asks", 60)
 
 
 def test_names_that_clients_make_up_are_no_labels(ember):
