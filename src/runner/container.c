@@ -70,6 +70,8 @@ static void read_termination_message(struct container *container, const struct p
                                   SLICE_ARG(container->spec->name));
     char text[TERMINATION_MESSAGE_MAX + 1];
     _cleanup_(fd_closep) int fd = open(path.ptr, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0)
+        (void)lseek(fd, -TERMINATION_MESSAGE_MAX, SEEK_END); /* Kubernetes keeps the end; fails where there is less */
     ssize_t n = fd < 0 ? 0 : read(fd, text, TERMINATION_MESSAGE_MAX);
     if (n <= 0)
         return;
@@ -194,6 +196,13 @@ static struct err *open_log(struct container *container, const struct run_spec *
     struct slice path = slice_fmt(arena, "%.*s/" WIRE_CONTAINERS_DIR "/%.*s/%d.log", SLICE_ARG(paths->pod_dir),
                                   SLICE_ARG(container->spec->name), container->restart_count);
     cri_log_close(&container->log);
+    /* The last and the one before can be asked for: a container that fails for days must not fill the disk. */
+    if (container->restart_count >= 2) {
+        struct slice gone = slice_fmt(arena, "%.*s/" WIRE_CONTAINERS_DIR "/%.*s/%d.log", SLICE_ARG(paths->pod_dir),
+                                      SLICE_ARG(container->spec->name), container->restart_count - 2);
+        unlink(gone.ptr);
+        unlink(slice_fmt(arena, "%s.old", gone.ptr).ptr);
+    }
     return cri_log_open(&container->log, path.ptr, spec->log_max_bytes / (int64_t)spec->container_count);
 }
 

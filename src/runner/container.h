@@ -30,6 +30,7 @@ struct container {
     const struct run_container *spec;
     enum container_phase phase;
     int restart_count, start_count;
+    int quick_ends;                /* in a row: the supervisor's, for its back-off */
     pid_t pid;                     /* of bubblewrap or the fetcher; -1: none */
     pid_t sandbox_pid;             /* first process of the sandbox, as the machine counts; -1: not known */
     int stdout_fd, stderr_fd, control_fd, info_fd; /* -1: closed */

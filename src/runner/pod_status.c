@@ -23,11 +23,9 @@ const char *pod_phase(const struct pod_state *state)
         all_ended &= ended;
         all_good &= ended && c->end.exit_code == 0;
     }
-    if (state->failed)
-        return "Failed";
     if (state->done)
-        return all_good ? "Succeeded" : "Failed";
-    if (all_ended && all_good && state->spec->restart_policy != RESTART_ALWAYS)
+        return all_good && !state->failed ? "Succeeded" : "Failed";
+    if (all_ended && all_good && !state->failed && state->spec->restart_policy != RESTART_ALWAYS)
         return "Succeeded";
     return started ? "Running" : "Pending";
 }
@@ -91,9 +89,10 @@ struct slice pod_status_text(struct arena *arena, const struct pod_state *state)
     json_set_i64(arena, json, "pid", getpid());
     json_set_i64(arena, json, "startTicks", ticks);
     json_set_cstr(arena, json, "phase", pod_phase(state));
-    if (state->reason)
+    /* Not before all processes are gone: whoever reads that a pod has failed gives its room and its address to others. */
+    if (state->done && state->reason)
         json_set_cstr(arena, json, "reason", state->reason);
-    if (state->message)
+    if (state->done && state->message)
         json_set_cstr(arena, json, "message", state->message);
     json_set_bool(arena, json, "done", state->done);
     struct json *containers = json_array(arena);

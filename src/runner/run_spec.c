@@ -4,8 +4,6 @@
 #include "base/json.h"
 #include "cluster/kubelet/wire.h"
 
-#define MAX_CONTAINERS 64
-
 static struct err *need_text(const struct json *object, const char *key, struct slice *ret_text)
 {
     struct slice text = json_get_text(object, key);
@@ -140,7 +138,7 @@ struct err *run_spec_parse(struct arena *arena, struct slice text, struct run_sp
     TRY(read_restart_policy(json_get_text(json, "restartPolicy"), &spec.restart_policy));
     const struct json *containers = JSON_AT(json, "containers");
     size_t count = json_count(containers);
-    if (count == 0 || count > MAX_CONTAINERS)
+    if (count == 0 || count > WIRE_CONTAINERS_MAX)
         return err_new(ERR_INVALID, "run.json: %zu containers", count);
     spec.containers = ARENA_ARRAY(arena, count, struct run_container);
     JSON_FOREACH(item, containers)

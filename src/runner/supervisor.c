@@ -22,7 +22,7 @@
 #define MEMORY_CHECK_MS 250
 #define STATUS_RETRY_MS 1000
 #define GRACE_MAX_SECONDS (INT64_C(100) * 365 * 86400)
-#define BACKOFF_FIRST_MS 10000 /* as the kubelet has it: 10 s, doubled up to 5 min */
+#define BACKOFF_FIRST_MS 10000 /* as the kubelet has it: at once, 10 s, doubled up to 5 min */
 #define BACKOFF_MAX_MS 300000
 #define BACKOFF_RESET_MS 600000
 
@@ -119,12 +119,15 @@ static bool should_restart(const struct supervisor *s, const struct container *c
     return false;
 }
 
-static int64_t backoff_ms(const struct container *c)
+/* The first restart is at once, also the first after a container ran for a while. */
+static int64_t backoff_ms(struct container *c)
 {
     if (c->end.started_at.ms && c->end.finished_at.ms - c->end.started_at.ms > BACKOFF_RESET_MS)
-        return BACKOFF_FIRST_MS;
+        c->quick_ends = 0;
+    if (c->quick_ends++ == 0)
+        return 0;
     int64_t ms = BACKOFF_FIRST_MS;
-    for (int i = 0; i < c->restart_count && ms < BACKOFF_MAX_MS; i++)
+    for (int i = 2; i < c->quick_ends && ms < BACKOFF_MAX_MS; i++)
         ms *= 2;
     return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
 }
@@ -145,8 +148,7 @@ static void start_next(struct supervisor *s)
             return;
         if (c->phase == CONTAINER_TERMINATED && should_restart(s, c)) {
             c->phase = CONTAINER_BACKOFF;
-            /* Always, after a good end, is a restart without complaint the first time. */
-            c->restart_at_ms = monotonic_ms() + (c->end.exit_code == 0 && c->restart_count == 0 ? 0 : backoff_ms(c));
+            c->restart_at_ms = monotonic_ms() + backoff_ms(c);
             s->changed = true;
         }
         if (c->phase == CONTAINER_WAITING || (c->phase == CONTAINER_BACKOFF && monotonic_ms() >= c->restart_at_ms))

@@ -209,6 +209,16 @@ static void validate_env(struct field_errors *errors, struct slice path, const s
     }
 }
 
+static void validate_env_from(struct field_errors *errors, struct slice path, const struct json *sources)
+{
+    size_t index = 0;
+    JSON_FOREACH (source, sources) {
+        struct slice at = PATH(errors, "%.*s.envFrom[%zu]", SLICE_ARG(path), index++), prefix = json_get_text(source, "prefix");
+        if (prefix.len)
+            check_text(errors, PATH(errors, "%.*s.prefix", SLICE_ARG(at)), prefix, name_check_env);
+    }
+}
+
 static void validate_ports(struct field_errors *errors, struct slice path, const struct json *ports)
 {
     static const char *const protocols[] = {"SCTP", "TCP", "UDP", NULL};
@@ -325,6 +335,7 @@ static void validate_container(struct field_errors *errors, struct slice path, c
     check_choice(errors, PATH(errors, "%.*s.terminationMessagePolicy", SLICE_ARG(path)), json_get(container, S("terminationMessagePolicy")), message);
     validate_ports(errors, path, json_get(container, S("ports")));
     validate_env(errors, path, json_get(container, S("env")));
+    validate_env_from(errors, path, json_get(container, S("envFrom")));
     validate_mounts(errors, path, json_get(container, S("volumeMounts")), volumes);
     check_choice(errors, PATH(errors, "%.*s.imagePullPolicy", SLICE_ARG(path)), json_get(container, S("imagePullPolicy")), pull);
     validate_resources(errors, PATH(errors, "%.*s.resources", SLICE_ARG(path)), json_get(container, S("resources")));

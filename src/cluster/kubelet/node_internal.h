@@ -6,12 +6,13 @@
 #include "cluster/kubelet/feed.h"
 #include "cluster/kubelet/node.h"
 #include "cluster/kubelet/pod_env.h"
+#include "cluster/kubelet/wire.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#define POD_CONTAINERS_MAX 64
+#define POD_CONTAINERS_MAX WIRE_CONTAINERS_MAX
 
 enum pod_stage {
     POD_NEW,     /* to be started, or to be tried again at retry_at_ms */

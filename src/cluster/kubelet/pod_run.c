@@ -204,6 +204,12 @@ struct err *pod_run_build(struct arena *arena, const struct pod_run_input *input
     TRY(add_containers(arena, input, "initContainers", true, containers, ret_problem));
     TRY(add_containers(arena, input, "containers", false, containers, ret_problem));
     JSON_SET(arena, out, "containers", containers);
-    *ret_text = json_to_slice(arena, out);
+    struct slice text = json_to_slice(arena, out);
+    *ret_problem = (struct pod_run_problem){.reason = "CreateContainerConfigError"};
+    if (json_count(containers) > WIRE_CONTAINERS_MAX)
+        return err_new(ERR_INVALID, "the pod has %zu containers, more than the %d that are run here", json_count(containers), WIRE_CONTAINERS_MAX);
+    if (text.len > WIRE_FILE_MAX_BYTES)
+        return err_new(ERR_INVALID, "commands and environments of the pod are larger than %d bytes", WIRE_FILE_MAX_BYTES);
+    *ret_text = text;
     return NULL;
 }

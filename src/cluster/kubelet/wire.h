@@ -9,7 +9,7 @@
  *   hosts          /etc/hosts of all containers, rewritten in place (kubelet)
  *   etc/           passwd, group, hostname, resolv.conf (ember-run)
  *   volumes/NAME/  contents of volumes (kubelet)
- *   containers/NAME/N.log   CRI log of the N-th start; N.log.old what was rotated out (ember-run)
+ *   containers/NAME/N.log   CRI log of the N-th start, of the last two; N.log.old what was rotated out (ember-run)
  *   supervisor.log ember-run's own words (stderr of ember-run)
  *
  * run.json:
@@ -40,4 +40,5 @@
 #define WIRE_VOLUMES_DIR "volumes"
 #define WIRE_CONTAINERS_DIR "containers"
 #define WIRE_LOG_MAX_BYTES (1024LL * 1024 * 1024) /* of one pod's containers, each half kept as N.log.old */
+#define WIRE_CONTAINERS_MAX 64
 #define WIRE_FILE_MAX_BYTES (4 * 1024 * 1024)
