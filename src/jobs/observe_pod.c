@@ -72,6 +72,21 @@ static struct slice held_words(struct arena *arena, const struct json *pod)
     return node.len ? slice_fmt(arena, "node %.*s does not say that it has ended", SLICE_ARG(node)) : SLICE_NONE;
 }
 
+/* Of a pod whose main container never began: the init container that failed; absent: none did. */
+static struct slice init_words(struct arena *arena, const struct json *pod)
+{
+    JSON_FOREACH(s, JSON_AT(pod, "status", "initContainerStatuses")) {
+        const struct json *terminated = JSON_AT(s, "state", "terminated");
+        int64_t code = json_get_i64(terminated, "exitCode", 0);
+        struct slice reason = json_get_text(terminated, "reason"), message = slice_trim(json_get_text(terminated, "message"));
+        bool says = reason.len && !slice_eq(reason, S("Error"));
+        if (code)
+            return slice_fmt(arena, "Init container %.*s ended with exit code %lld%s%.*s%s%.*s", SLICE_ARG(json_get_text(s, "name")), (long long)code,
+                             says ? ", " : "", SLICE_ARG(says ? reason : S("")), message.len ? ": " : "", SLICE_ARG(message));
+    }
+    return SLICE_NONE;
+}
+
 static void read_driver(struct pod *p, const struct json *pod)
 {
     struct observation *f = &p->facts;
@@ -96,6 +111,8 @@ static void read_driver(struct pod *p, const struct json *pod)
         f->has_exit_code = slice_eq(phase, S("Succeeded"));
         f->reason = slice_dup(p->arena, json_text(JSON_AT(pod, "status", "reason")));
         f->message = slice_dup(p->arena, slice_trim(json_text(JSON_AT(pod, "status", "message"))));
+        if (!f->message.len && !f->reason.len)
+            f->message = init_words(p->arena, pod);
     } else if (running) {
         f->driver = DRIVER_RUNNING;
         f->driver_started_at = time_at(running, "startedAt");

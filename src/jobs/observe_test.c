@@ -99,6 +99,27 @@ static void test_what_a_driver_pod_says(void **state)
     }
 }
 
+static void test_an_init_container_that_failed_is_told(void **state)
+{
+#define INIT(terminated) \
+    "{\"phase\":\"Failed\",\"initContainerStatuses\":[{\"name\":\"first\",\"state\":{\"terminated\":{\"exitCode\":0,\"reason\":\"Completed\"}}},{\"name\":\"fetch\",\"state\":{\"terminated\":{" \
+    terminated "}}}],\"containerStatuses\":[" MAIN "{\"waiting\":{\"reason\":\"PodInitializing\"}}}]}"
+    static const struct {
+        const char *status, *message;
+    } ROWS[] = {
+        {INIT("\"exitCode\":3,\"reason\":\"Error\""), "Init container fetch ended with exit code 3"},
+        {INIT("\"exitCode\":137,\"reason\":\"OOMKilled\""), "Init container fetch ended with exit code 137, OOMKilled"},
+        {INIT("\"exitCode\":128,\"reason\":\"StartError\",\"message\":\" no such program\\n\""), "Init container fetch ended with exit code 128, StartError: no such program"},
+        {INIT("\"exitCode\":0"), ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+        tell("d", "driver", ROWS[i].status, OBSERVED_PRESENT);
+        assert_int_equal(seen().driver, DRIVER_ENDED);
+        assert_false(seen().has_exit_code);
+        assert_text(seen().message, ROWS[i].message);
+    }
+}
+
 static void test_an_executor_that_was_killed_or_thrown_out_is_told(void **state)
 {
     static const struct {
@@ -411,6 +432,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_what_a_driver_pod_says),
+        TEST(test_an_init_container_that_failed_is_told),
         TEST(test_an_executor_that_was_killed_or_thrown_out_is_told),
         TEST(test_a_deleted_driver_is_absent_unless_it_had_ended),
         TEST(test_a_tombstone_keeps_the_containers_as_ended),

@@ -203,6 +203,8 @@ static void test_a_clusters_refusal_is_worded(void **state)
         {ERR_NOT_FOUND, "namespaces \"ns\" not found", "USER_ERROR", "JobRun submission failed. Namespace ns does not exist in cluster local."},
         {ERR_DENIED, "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true", "USER_ERROR",
          "JobRun submission failed. Namespace ns forbids the pod: violates PodSecurity \"restricted:latest\": runAsNonRoot != true"},
+        {ERR_DENIED, "pods \"x\" is forbidden: no PriorityClass with name none was found", "USER_ERROR",
+         "JobRun submission failed. Namespace ns forbids the pod: no PriorityClass with name none was found"},
         {ERR_DENIED, "secrets is forbidden: User \"ember\" cannot create resource \"secrets\" in API group \"\" in the namespace \"ns\"", "CLUSTER_UNAVAILABLE",
          "Cluster local does not have sufficient permissions. User \"ember\" cannot create resource \"secrets\" in API group \"\" in the namespace \"ns\""},
         {ERR_DENIED, "Unauthorized", "CLUSTER_UNAVAILABLE", "Cluster local does not have sufficient permissions. Unauthorized"},

@@ -39,6 +39,9 @@ static struct err *worded(const struct err *e, struct slice cluster, struct slic
         return err_code(ERR_INVALID, USER, "JobRun submission failed. Namespace %.*s forbids the pod: %.*s", SLICE_ARG(namespace_), SLICE_ARG(from_words(told, "violates PodSecurity")));
     if (e->kind == ERR_DENIED && slice_find(told, S("admission webhook ")) >= 0)
         return err_code(ERR_INVALID, USER, "JobRun submission failed. %.*s", SLICE_ARG(from_words(told, "admission webhook ")));
+    if (e->kind == ERR_DENIED && slice_find(told, S(" is forbidden: ")) >= 0 && slice_find(told, S(" is forbidden: User \"")) < 0) /* an admission plugin's, not RBAC's */
+        return err_code(ERR_INVALID, USER, "JobRun submission failed. Namespace %.*s forbids the pod: %.*s", SLICE_ARG(namespace_),
+                        SLICE_ARG(behind_words(told, S(" is forbidden: "))));
     if (e->kind == ERR_DENIED)
         return err_code(ERR_DENIED, CLUSTER, "Cluster %.*s does not have sufficient permissions. %.*s", SLICE_ARG(cluster), SLICE_ARG(behind_words(told, S(" is forbidden: "))));
     if (e->kind == ERR_INVALID || e->kind == ERR_LIMIT)
