@@ -25,10 +25,21 @@ struct err *cri_log_open(struct cri_log *log, const char *path, int64_t max_byte
     return NULL;
 }
 
+/* A nanosecond on from the last one: so many records of one time could not be told apart for as long as the clock is behind. */
+static struct timespec next_time(const struct cri_log *log, struct timespec now)
+{
+    struct timespec last = log->last;
+    if (now.tv_sec > last.tv_sec || (now.tv_sec == last.tv_sec && now.tv_nsec >= last.tv_nsec))
+        return now;
+    bool carry = last.tv_nsec == 999999999;
+    return (struct timespec){.tv_sec = last.tv_sec + carry, .tv_nsec = carry ? 0 : last.tv_nsec + 1};
+}
+
 static void append_record(struct cri_log *log, enum cri_stream stream, char tag, struct slice text, struct timespec now)
 {
     struct tm tm;
     char time_text[64];
+    log->last = now = next_time(log, now);
     gmtime_r(&now.tv_sec, &tm);
     size_t n = strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(time_text + n, sizeof(time_text) - n, ".%09ldZ", now.tv_nsec);

@@ -1,6 +1,6 @@
 /* cri_log: the log file of one container instance in the CRI format that Kubernetes's own tools read:
  * `2026-11-21T21:10:00.123456789Z stdout F text`. A line longer than 16 KiB is cut into P records; what has no line end at the
- * end of a stream is a P record too. Bounded: past half of max_bytes the file becomes FILE.old (the one before is dropped) and
+ * end of a stream is a P record too. Times never go back, also when the clock does: who reads on goes by them. Bounded: past half of max_bytes the file becomes FILE.old (the one before is dropped) and
  * a record says so. Owned by the supervisor's thread. */
 #pragma once
 #include "base/err.h"
@@ -17,6 +17,7 @@ struct cri_log {
     int64_t size_bytes, max_bytes;
     struct strbuf pending[2]; /* a line that has not ended yet, by stream */
     struct strbuf out;        /* records of one call, written with one write */
+    struct timespec last;     /* of the last record */
     bool lost, torn;          /* the disk was full: records are missing at the end of the file; the last one there is cut off */
 };
 

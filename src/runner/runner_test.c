@@ -260,6 +260,28 @@ static struct slice written(struct arena *arena, const char *path)
     return text;
 }
 
+static void test_times_of_a_log_do_not_go_back_with_the_clock(void **state)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    char path[] = "/tmp/ember-cri-XXXXXX";
+    close(mkstemp(path));
+    struct cri_log log;
+    struct slice text;
+    assert_null(cri_log_open(&log, path, 0));
+    cri_log_write(&log, CRI_STDOUT, S("one\n"), (struct timespec){.tv_sec = 1000, .tv_nsec = 999999998});
+    cri_log_write(&log, CRI_STDERR, S("two\nthree\n"), (struct timespec){.tv_sec = 400});
+    cri_log_write(&log, CRI_STDOUT, S("four\n"), (struct timespec){.tv_sec = 1001});
+    cri_log_write(&log, CRI_STDOUT, S("five\n"), (struct timespec){.tv_sec = 1001, .tv_nsec = 5});
+    cri_log_close(&log);
+    assert_null(file_read(arena, path, 1 << 16, &text));
+    assert_string_equal(text.ptr, "1970-01-01T00:16:40.999999998Z stdout F one\n"
+                                  "1970-01-01T00:16:40.999999999Z stderr F two\n"
+                                  "1970-01-01T00:16:41.000000000Z stderr F three\n"
+                                  "1970-01-01T00:16:41.000000000Z stdout F four\n"
+                                  "1970-01-01T00:16:41.000000005Z stdout F five\n");
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_log_records_are_whole_lines_by_stream(void **state)
 {
     char path[] = "/tmp/cri-log-XXXXXX";
@@ -365,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_a_path_is_cleaned_by_its_text),
         cmocka_unit_test(test_no_volume_covers_what_the_first_process_is_loaded_from),
         cmocka_unit_test(test_a_file_of_a_volume_is_read_where_it_is_a_plain_file_in_it),
+        cmocka_unit_test(test_times_of_a_log_do_not_go_back_with_the_clock),
         cmocka_unit_test(test_log_records_are_whole_lines_by_stream),
         cmocka_unit_test(test_a_full_disk_leaves_no_half_record_and_is_told),
         cmocka_unit_test(test_a_long_line_becomes_partial_records),
