@@ -52,7 +52,9 @@ struct json *json_fmt(struct arena *arena, const char *format, ...)
 struct json *json_i64(struct arena *arena, int64_t value)
 {
     struct json *j = node(arena, JSON_NUMBER);
-    j->text = slice_fmt(arena, "%lld", (long long)value);
+    struct strbuf text = STRBUF_ARENA(arena);
+    strbuf_append_i64(&text, value);
+    j->text = strbuf_slice(&text);
     return j;
 }
 
