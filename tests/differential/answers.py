@@ -32,7 +32,7 @@ class Recorder:
 
     def exchange(self, request, **_):
         raw = raw_of("", request)
-        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.endpoint).netloc, timeout=60)
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.endpoint).netloc, timeout=120)
         try:
             connection.request(raw.method, raw.target, raw.body or None, {k: v.encode("latin-1") for k, v in raw.headers})
             answer = connection.getresponse()

@@ -30,7 +30,7 @@ class Verifier:
         line = self.process.stdout.readline()
         assert line, self.log_path.read_text()[-4000:]
         self.port = int(line)
-        with sqlite3.connect(self.folder / "ember.db", timeout=30) as db: # as the reconciler makes one
+        with sqlite3.connect(self.folder / "ember.db", timeout=120) as db: # as the reconciler makes one
             db.execute("INSERT INTO access_key(access_key_id, secret, session_token, principal_arn, user_id, job_run_id, created_at) VALUES(?,?,?,?,?,?,?)",
                        (calls.SESSION_ID, calls.SESSION_SECRET, calls.TOKEN, "arn:aws:sts::111122223333:assumed-role/job/run", "AROATEST:run", None, 0))
         db.close()
@@ -45,7 +45,7 @@ class Verifier:
 
     def stop(self):
         self.process.stdin.close()
-        code = self.process.wait(30)
+        code = self.process.wait(180)
         log = self.log_path.read_text(errors="replace")
         assert code == 0 and not REPORTS.search(log), log[-10000:]
         assert not [line for line in log.splitlines() if '"level":"error"' in line]

@@ -129,7 +129,7 @@ def test_emr_containers(both):
                                              "s3MonitoringConfiguration": {"logUri": "s3://" + BUCKET}}}
     wish = dict(virtualClusterId=cluster, executionRoleArn=ROLE, releaseLabel="emr-6.2.0-latest", jobDriver=driver)
     failing = emr("StartJobRun", name="fails", configurationOverrides=overrides, tags={"t": "u"}, clientToken="run-1", **wish)["Id"]
-    wish["jobDriver"] = {"sparkSubmitJobDriver": {"entryPoint": "local:///opt/spark/job.py", "entryPointArguments": ["sleep=60"]}}
+    wish["jobDriver"] = {"sparkSubmitJobDriver": {"entryPoint": "local:///opt/spark/job.py", "entryPointArguments": ["sleep=600"]}}
     sleeping = emr("StartJobRun", clientToken="run-2", **wish)["Id"]
     emr("StartJobRun", code="ValidationException", clientToken="run-3", **{**wish, "executionRoleArn": "x" * 20, "releaseLabel": "", "jobDriver": {}})
     emr("StartJobRun", code="ResourceNotFoundException", clientToken="run-4", **{**wish, "virtualClusterId": "nobody"})

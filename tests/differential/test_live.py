@@ -30,7 +30,7 @@ class Live(Ember):
             super().__init__(folder)
 
     def prepare(self):
-        with sqlite3.connect(self.data_dir / "ember.db", timeout=10) as db:
+        with sqlite3.connect(self.data_dir / "ember.db", timeout=120) as db:
             db.execute("INSERT INTO access_key(access_key_id, secret, session_token, principal_arn, user_id, job_run_id, created_at) VALUES(?,?,?,?,?,?,?)",
                        (calls.SESSION_ID, calls.SESSION_SECRET, calls.TOKEN, "arn:aws:sts::111122223333:assumed-role/job/run", "AROATEST:run", None, 0))
         db.close()
@@ -51,8 +51,8 @@ class Live(Ember):
     def plain(self, method, url, body=None, headers=None):
         """Whoever has the URL."""
         at = urllib.parse.urlsplit(url)
-        c = http.client.HTTPSConnection(at.netloc, timeout=30, context=ssl.create_default_context(cafile=self.cert)) if self.cert else \
-            http.client.HTTPConnection(at.netloc, timeout=30)
+        c = http.client.HTTPSConnection(at.netloc, timeout=120, context=ssl.create_default_context(cafile=self.cert)) if self.cert else \
+            http.client.HTTPConnection(at.netloc, timeout=120)
         sent.update([self.endpoint])
         try:
             c.request(method, at.path + ("?" + at.query if at.query else ""), body, headers or {})

@@ -132,7 +132,7 @@ def code_of(status, headers, body):
 def exchange(port, request):
     """Sends the request as it is on a connection of its own; its verdict."""
     raw = request.raw() if isinstance(request, Request) else request
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as s:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as s:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             s.sendall(raw)
