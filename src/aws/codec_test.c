@@ -468,6 +468,15 @@ static void test_s3_lists_have_the_root_that_sdks_expect(void **state)
         S("<LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">eu-west-1</LocationConstraint>")));
 }
 
+/* S3 writes other control characters by their number (see above), which some readers take; none takes that of NUL. */
+static void test_an_error_that_repeats_a_nul_can_be_read(void **state)
+{
+    struct err *e = aws_err_member(aws_err(ERR_NOT_FOUND, 404, "NoSuchKey", "The specified key does not exist."), "Key", slice_of("a\0b", 3));
+    struct aws_response response = aws_encode_error(*state, &s3_service, &(struct aws_request){.method = S("GET")}, S("id"), e);
+    assert_true(slice_find(response.body, S("<Key>a\xEF\xBF\xBD" "b</Key>")) > 0);
+    err_free(e);
+}
+
 static void test_object_answers_travel_in_headers(void **state)
 {
     struct slice_map_entry meta = {S("colour"), S("red\r\nx: y")};
@@ -631,6 +640,7 @@ int main(void)
         TEST(test_times_in_json_follow_the_model),
         TEST(test_void_operations_answer_as_aws_does),
         TEST(test_s3_lists_have_the_root_that_sdks_expect),
+        TEST(test_an_error_that_repeats_a_nul_can_be_read),
         TEST(test_object_answers_travel_in_headers),
         TEST(test_sts_answers_xml_or_json),
         TEST(test_errors_have_the_form_of_their_protocol),

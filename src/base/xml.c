@@ -177,6 +177,8 @@ void xml_write_text(struct strbuf *out, struct slice text)
             strbuf_append_cstr(out, "&gt;");
         else if (c == '"')
             strbuf_append_cstr(out, "&quot;");
+        else if (c == '\0')
+            strbuf_append_cstr(out, "\xEF\xBF\xBD"); /* what no XML has in any form */
         else if ((unsigned char)c < 0x20 && c != '\n' && c != '\t')
             strbuf_append_fmt(out, "&#x%x;", (unsigned)c);
         else if ((unsigned char)c < 0x80)
