@@ -75,7 +75,7 @@ static struct err *check_field(struct slice name, struct slice value)
     if (!edge_is_header_value(value))
         return invalid_argument("field", name, S("A field of the form has a control character."));
     if (slice_starts_with_nocase(name, S("x-amz-")) && !edge_is_header_name(name))
-        return invalid_argument("field", name, S("A field's name has a character that a header may not have."));
+        return invalid_argument("field", S(""), S("A field's name has a character that a header may not have."));
     return NULL;
 }
 

@@ -50,10 +50,8 @@ struct err *edge_take_hoisted(struct arena *arena, const struct target *target, 
         /* A header of that name is signed as well, and is what is used. */
         if (!is_hoisted(target, param.name) || aws_header_get(request->headers, param.name).ptr)
             continue;
-        if (!edge_is_header_name(param.name) || !edge_is_header_value(param.value)) {
-            struct err *e = aws_err(ERR_INVALID, 400, "InvalidArgument", "A header in the query has a character that headers may not have.");
-            return aws_err_member(aws_err_member(e, "ArgumentName", param.name), "ArgumentValue", param.value);
-        }
+        if (!edge_is_header_name(param.name) || !edge_is_header_value(param.value)) /* neither is repeated: no XML can hold some of these */
+            return aws_err(ERR_INVALID, 400, "InvalidArgument", "A header in the query has a character that headers may not have.");
         headers[count++] = (struct aws_header){.name = param.name, .value = slice_trim(param.value)};
     }
     request->headers = (struct aws_headers){.items = headers, .count = count};
