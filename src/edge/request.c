@@ -79,7 +79,9 @@ static struct err *name_full_disk(struct passage *p, struct err *e)
     if (e->code || !aws_error_find(service, S("ServiceUnavailableException")))
         return e;
     err_free(e);
-    return err_code(ERR_LIMIT, "ServiceUnavailableException", "There is no space left to record this. Please try again.");
+    e = err_code(ERR_LIMIT, "ServiceUnavailableException", "There is no space left to record this. Please try again.");
+    e->no_space = true; /* log_request: the operator knows */
+    return e;
 }
 
 static void fail(struct passage *p, struct err *e)

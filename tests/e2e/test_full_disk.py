@@ -50,6 +50,7 @@ def ember(disk):
         if daemon.process:
             daemon.stop()
         assert "AddressSanitizer" not in daemon.log_path.read_text() and "runtime error" not in daemon.log_path.read_text()
+        assert '"event":"REQUEST_FAILED"' not in daemon.log_path.read_text() # it is told as STORAGE_FULL, and is no error of ours
 
 
 def refused(function, **arguments):
