@@ -47,13 +47,14 @@ struct slice edge_virtual_bucket(struct slice host);
 /* ---- edge.c ---- */
 
 struct edge {
-    struct mutex lock; /* guards the five below */
+    struct mutex lock; /* guards the six below */
     struct condition changed;
     const struct parts *parts; /* NULL: closed */
     bool control_closed;
     size_t control_calls; /* under way */
     struct edge_limits limits;
     struct slice metrics_token; /* heap; absent: none */
+    int64_t held_bytes;         /* of large bodies, see edge_hold_body */
     struct rate_limiter *limiter;
     struct access_log *access_log;
     struct metrics *metrics;
@@ -83,6 +84,9 @@ struct err *edge_limit_principal(struct edge *edge, struct arena *arena, const s
 struct err *edge_limit_address(struct edge *edge, struct arena *arena, const struct aws_service *service, struct slice address) NODISCARD;
 /* A request from there showed no valid signature; code is what it was told. */
 void edge_count_failure(struct edge *edge, struct arena *arena, struct slice address, struct slice code);
+/* Before a large body is read whole, which its signature needs: its bytes, to be given back with the request's memory. */
+struct err *edge_hold_body(struct edge *edge, const struct aws_service *service, int64_t size_bytes) NODISCARD;
+void edge_release_body(struct edge *edge, int64_t size_bytes);
 bool edge_is_loopback(struct slice address);
 
 /* ---- metrics_door.c ---- */

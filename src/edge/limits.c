@@ -1,7 +1,7 @@
 /* limits: how much of the edge one caller may take. Keys and their words; the buckets are rate_limit.c's.
  *
  * Whoever showed a valid signature is counted by principal and service, their writes once more; a job run's own key only against the limit
- * for jobs. Whoever did not is counted by address (IPv6: by /64, which is one customer's), and while they are too many nothing from there
+ * for jobs. Large bodies that are held in memory have one limit together. Whoever did not is counted by address (IPv6: by /64, which is one customer's), and while they are too many nothing from there
  * is even looked at, so that guessing is slow: also not what would be valid. */
 #include "edge/edge_internal.h"
 #include "base/arena.h"
@@ -75,6 +75,29 @@ struct err *edge_limit_principal(struct edge *edge, struct arena *arena, const s
     if (is_write(operation) && !rate_limiter_take(edge->limiter, key_of(arena, "w", service, principal->arn), limits.writes, now_us))
         return throttled(edge, service, THROTTLE_WRITES);
     return NULL;
+}
+
+/* ---- bodies ---- */
+
+/* A key's id is no secret, so that it is known says little of who sends a body. */
+#define HELD_BODIES_MAX_BYTES (INT64_C(256) << 20)
+
+struct err *edge_hold_body(struct edge *edge, const struct aws_service *service, int64_t size_bytes)
+{
+    mutex_lock(&edge->lock);
+    bool fits = edge->held_bytes + size_bytes <= HELD_BODIES_MAX_BYTES;
+    edge->held_bytes += fits ? size_bytes : 0;
+    mutex_unlock(&edge->lock);
+    return fits ? NULL : throttled(edge, service, THROTTLE_BODIES);
+}
+
+void edge_release_body(struct edge *edge, int64_t size_bytes)
+{
+    if (!size_bytes)
+        return;
+    mutex_lock(&edge->lock);
+    edge->held_bytes -= size_bytes;
+    mutex_unlock(&edge->lock);
 }
 
 /* ---- addresses ---- */

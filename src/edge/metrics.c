@@ -38,6 +38,7 @@ static const char *const REASONS[THROTTLE_REASONS] = {
     [THROTTLE_WRITES] = "writes",
     [THROTTLE_JOB] = "job",
     [THROTTLE_ADDRESS] = "address",
+    [THROTTLE_BODIES] = "bodies",
 };
 
 static const char *const BUCKET_TEXTS[HISTOGRAM_BUCKETS] = {"0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05",

@@ -12,7 +12,7 @@ struct strbuf;
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *metrics);
 
-enum throttle_reason { THROTTLE_PRINCIPAL, THROTTLE_WRITES, THROTTLE_JOB, THROTTLE_ADDRESS, THROTTLE_REASONS };
+enum throttle_reason { THROTTLE_PRINCIPAL, THROTTLE_WRITES, THROTTLE_JOB, THROTTLE_ADDRESS, THROTTLE_BODIES, THROTTLE_REASONS };
 
 /* service NULL: none of AWS's (/healthz, /metrics, what HTTP refused), here and below. */
 void metrics_request_begins(struct metrics *metrics, const struct aws_service *service);

@@ -27,6 +27,7 @@ struct passage {
     struct slice request_id;
     struct slice error_code; /* of the answer; absent: no error */
     struct instant now;
+    int64_t held_bytes; /* of a large body */
 };
 
 static bool is_data_service(const struct aws_service *service)
@@ -221,8 +222,12 @@ static struct err *receive(struct passage *p)
     if (p->target.service->protocol == AWS_REST_XML)
         return NULL;
     bool too_large = p->http->content_length > MAX_BODY_BYTES; /* is told without reading it */
-    if (!too_large && (p->http->chunked || p->http->content_length > STRANGERS_BODY_MAX_BYTES))
+    if (!too_large && (p->http->chunked || p->http->content_length > STRANGERS_BODY_MAX_BYTES)) {
+        int64_t size_bytes = p->http->chunked ? MAX_BODY_BYTES : p->http->content_length;
         TRY(count_failure(p, edge_authenticate_head(p->edge, p->arena, &p->target, &p->request, p->now)));
+        TRY(edge_hold_body(p->edge, p->target.service, size_bytes));
+        p->held_bytes = size_bytes;
+    }
     return count_failure(p, read_whole_body(p));
 }
 
@@ -413,6 +418,7 @@ void edge_handle(struct http_request *http, void *ctx)
     if (p.edge->metrics)
         metrics_request_begins(p.edge->metrics, p.counted);
     serve(&p);
+    edge_release_body(p.edge, p.held_bytes);
     account(&p);
     log_set_request(SLICE_NONE);
 }

@@ -1,5 +1,5 @@
 """At the edge: bodies and heads that are too big, many idle connections, and SIGTERM while requests are under way."""
-import concurrent.futures, datetime, http.client, json, os, socket, tempfile, threading, time, urllib.parse
+import concurrent.futures, contextlib, datetime, http.client, json, os, socket, tempfile, threading, time, urllib.parse
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -68,6 +68,27 @@ def test_a_large_body_is_taken_from_who_may_be_known(ember):
     kept = {}
     signed(ember, "POST", "/", "logs", body=b"x" * LARGE, headers={"X-Amz-Target": "Logs_20140328.PutLogEvents"}, spoil=kept.update)
     assert first_line(ember, "/", kept, LARGE) == "HTTP/1.1 100 Continue"
+
+
+def test_large_bodies_take_so_much_memory_and_no_more(ember):
+    kept = {}
+    signed(ember, "POST", "/", "logs", body=b"x" * LARGE, headers={"X-Amz-Target": "Logs_20140328.PutLogEvents"}, spoil=kept.update)
+    head = "".join("%s: %s\r\n" % pair for pair in {**kept, "Content-Length": MAX_BODY, "Expect": "100-continue"}.items())
+
+    def ask():
+        s = waiting.enter_context(connect(ember))
+        s.settimeout(120)
+        s.sendall(("POST / HTTP/1.1\r\n%s\r\n" % head).encode())
+        return s.recv(1 << 16)
+
+    with contextlib.ExitStack() as waiting: # none of them sends its body
+        for _ in range(300):
+            answer = ask()
+            if answer != b"HTTP/1.1 100 Continue\r\n\r\n":
+                break
+        assert answer.startswith(b"HTTP/1.1 400 ") and b'"ThrottlingException"' in answer, answer
+        assert ember.client("logs").describe_log_groups()["ResponseMetadata"]["HTTPStatusCode"] == 200 # small ones go on
+    wait_for(lambda: first_line(ember, "/", kept, MAX_BODY) == "HTTP/1.1 100 Continue", "the bodies that never came to be given up", 180)
 
 
 def test_1000_keys_are_deleted_at_once_and_1001_refused(ember):
