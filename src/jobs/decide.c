@@ -5,6 +5,7 @@
 
 #define CLEAN_POLL_MS 2000
 #define LOGS_POLL_MS 5000
+#define TROUBLE_POLL_MS 5000
 #define EXECUTOR_WAIT_MS 15000 /* before it is told that none runs: others may be about to make room */
 #define EXECUTOR_WORDS "No executor is running: "
 #define FORCE_POLL_MS 15000
@@ -189,7 +190,7 @@ static struct action decide_pending(struct arena *arena, const struct run_facts 
     if (!seen->synced && seen->trouble.ptr) {
         if (is_lost(seen, now, CLUSTER_TROUBLE_MAX_MS) && now.ms - run->created_at.ms > CLUSTER_TROUBLE_MAX_MS)
             return rejected(cluster_words(arena, "", run, seen->trouble));
-        return wait_until(now.ms + 5000);
+        return wait_until(now.ms + TROUBLE_POLL_MS);
     }
     if (!seen->synced)
         return wait_until(0); /* the first list is on its way */
@@ -260,6 +261,8 @@ static struct action decide_starting(struct arena *arena, const struct run_facts
 {
     struct instant created = run->driver_created_at.ms ? run->driver_created_at : seen->driver_created_at;
     int64_t deadline = (created.ms ? created.ms : now.ms) + run->start_timeout_s * 1000;
+    if (now.ms >= deadline && seen->trouble.ptr) /* it may have: nobody can tell */
+        return wait_until(now.ms + TROUBLE_POLL_MS);
     if (now.ms >= deadline) {
         struct outcome o = {.failure_reason = FAILURE_USER_ERROR,
                             .cause = slice_fmt(arena, "The driver did not start within %lld seconds (cluster timeout): %.*s", (long long)run->start_timeout_s,

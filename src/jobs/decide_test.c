@@ -131,6 +131,8 @@ static void test_decisions(void **state)
          {.synced = true, .driver = DRIVER_PENDING, .waiting = S("0/1 nodes")}, ACTION_WAIT, 0, NULL},
         {"a driver that does not start in time fails", {.state = JOB_RUN_SUBMITTED, .driver_created_at = old, .start_timeout_s = 900},
          {.synced = true, .driver = DRIVER_PENDING}, ACTION_RECORD, 0, NULL},
+        {"but not while its cluster does not answer", {.state = JOB_RUN_SUBMITTED, .driver_created_at = old, .start_timeout_s = 900},
+         {.synced = true, .driver = DRIVER_PENDING, .trouble = S("connection refused"), .trouble_since = early}, ACTION_WAIT, 0, NULL},
         {"a running driver is RUNNING", {.state = JOB_RUN_SUBMITTED}, {.synced = true, .driver = DRIVER_RUNNING}, ACTION_MOVE, JOB_RUN_EVENT_DRIVER_STARTED, ""},
         {"running stays running", {.state = JOB_RUN_RUNNING, .driver_started_at = early}, {.synced = true, .driver = DRIVER_RUNNING}, ACTION_WAIT, 0, NULL},
         {"an executor may wait a moment", {.state = JOB_RUN_RUNNING, .driver_started_at = early},
