@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK_BYTES = 65536, LINE_MAX_BYTES = 1 << 20 };
+enum { BLOCK_BYTES = 65536, LINE_MAX_BYTES = 1 << 20, OPEN_TRIES = 10 };
 
 struct log_reader {
     struct log_filter filter;
@@ -25,6 +25,12 @@ struct log_reader {
 static int open_log(const char *path)
 {
     return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static bool is_rotated(const struct log_reader *reader)
+{
+    struct stat here, there;
+    return fstat(reader->fd, &here) == 0 && stat(reader->path, &there) == 0 && (here.st_ino != there.st_ino || here.st_dev != there.st_dev);
 }
 
 static struct err *count_lines(int fd, int64_t *count)
@@ -52,11 +58,20 @@ struct err *log_reader_open(struct slice path, struct slice older, const struct 
     struct log_reader *reader = xcalloc(1, sizeof(*reader));
     reader->filter = *filter;
     reader->path = xstrdup(slice_cstr(arena, path));
-    reader->older_fd = older.len ? open_log(slice_cstr(arena, older)) : -1;
-    reader->fd = open_log(reader->path);
+    reader->older_fd = reader->fd = -1;
+    int error = 0;
+    for (int i = 0; i < OPEN_TRIES; i++) { /* a rotation between the two would leave a file out, or have it twice */
+        fd_closep(&reader->older_fd);
+        fd_closep(&reader->fd);
+        reader->fd = open_log(reader->path);
+        error = errno;
+        reader->older_fd = older.len ? open_log(slice_cstr(arena, older)) : -1;
+        if (reader->fd >= 0 && !is_rotated(reader))
+            break;
+    }
     reader->left_bytes = filter->limit_bytes;
     arena_free(arena);
-    struct err *e = reader->fd < 0 ? err_errno(errno, "while opening a log") : NULL;
+    struct err *e = reader->fd < 0 ? err_errno(error, "while opening a log") : NULL;
     int64_t lines = 0;
     if (!e && filter->tail_lines >= 0) {
         if (reader->older_fd >= 0)
@@ -145,12 +160,9 @@ static void take_block(struct log_reader *reader, struct strbuf *out, struct sli
     }
 }
 
-/* True when path is another file than the one that is open, which is read to its end: goes on with the new one. */
+/* Goes on with the file that path is now. */
 static bool follow_rotation(struct log_reader *reader)
 {
-    struct stat here, there;
-    if (fstat(reader->fd, &here) || stat(reader->path, &there) || (here.st_ino == there.st_ino && here.st_dev == there.st_dev))
-        return false;
     int fresh = open_log(reader->path);
     if (fresh < 0)
         return false;
@@ -169,6 +181,7 @@ struct err *log_reader_read(struct log_reader *reader, struct strbuf *out, bool 
         return NULL;
     }
     int *fd = reader->older_fd >= 0 ? &reader->older_fd : &reader->fd;
+    bool rotated = fd == &reader->fd && is_rotated(reader); /* asked first: what was written before it is then all there to be read */
     ssize_t n = read(*fd, block, sizeof(block));
     if (n < 0 && errno != EINTR)
         return err_errno(errno, "while reading a log");
@@ -177,6 +190,6 @@ struct err *log_reader_read(struct log_reader *reader, struct strbuf *out, bool 
     else if (n == 0 && fd == &reader->older_fd)
         fd_closep(&reader->older_fd);
     else if (n == 0)
-        *ret_end = !follow_rotation(reader);
+        *ret_end = !(rotated && follow_rotation(reader));
     return NULL;
 }

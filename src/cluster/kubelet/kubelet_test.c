@@ -1,5 +1,7 @@
-/* The pure parts of kubelet and scheduler. */
+/* The pure parts of kubelet and scheduler, and the reader of logs. */
 #include "base/arena.h"
+#include "base/fd.h"
+#include "cluster/apiserver/log_reader.h"
 #include "cluster/kubelet/address.h"
 #include "cluster/kubelet/hosts.h"
 #include "cluster/kubelet/image.h"
@@ -8,8 +10,15 @@
 #include "cluster/kubelet/pod_log.h"
 #include "cluster/scheduler/fit.h"
 
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static struct json *parse(struct arena *arena, const char *text)
@@ -350,6 +359,85 @@ static void test_a_machine_gives_room_once(void **state)
     machine_free(machine);
 }
 
+/* ---- a log that is rotated while it is read ---- */
+
+#define ROTATIONS 300
+
+struct rotating {
+    char path[64], older[64];
+    int fd;
+    atomic_int seen; /* the newest record that the reader has */
+};
+
+static void append_record(struct rotating *r, int number)
+{
+    char text[80];
+    int len = snprintf(text, sizeof(text), "2026-01-01T00:00:00.000000000Z stdout F %d\n", number);
+    if (write(r->fd, text, (size_t)len) != len)
+        abort();
+}
+
+static void open_fresh(struct rotating *r)
+{
+    r->fd = open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (r->fd < 0)
+        abort();
+}
+
+/* An odd record just before each rotation, an even one just after it. */
+static void *rotate_all(void *arg)
+{
+    struct rotating *r = arg;
+    for (int i = 0; i < ROTATIONS; i++) {
+        append_record(r, 2 * i + 1);
+        if (rename(r->path, r->older) < 0)
+            abort();
+        close(r->fd);
+        open_fresh(r);
+        append_record(r, 2 * i + 2);
+        while (atomic_load(&r->seen) < 2 * i + 2)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void test_a_reader_loses_nothing_to_a_rotation(void **state)
+{
+    char dir[] = "/tmp/rotating-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct rotating r = {.seen = 0};
+    snprintf(r.path, sizeof(r.path), "%s/0.log", dir);
+    snprintf(r.older, sizeof(r.older), "%s/0.log.old", dir);
+    open_fresh(&r);
+    struct log_reader *reader;
+    struct log_filter all = {.tail_lines = -1, .limit_bytes = -1};
+    assert_null(log_reader_open(slice_from_cstr(r.path), SLICE_NONE, &all, &reader));
+    pthread_t writer;
+    assert_int_equal(pthread_create(&writer, NULL, rotate_all, &r), 0);
+    struct strbuf out = STRBUF_HEAP;
+    int last = 0, lost = 0;
+    while (last < 2 * ROTATIONS) {
+        bool end;
+        strbuf_truncate(&out, 0);
+        struct err *e = log_reader_read(reader, &out, &end);
+        assert_null(e);
+        struct slice rest = strbuf_slice(&out);
+        while (rest.len) {
+            int64_t number = 0;
+            assert_true(slice_to_i64(slice_cut(&rest, '\n'), 1, INT32_MAX, &number));
+            lost += number != last + 1;
+            last = (int)number;
+        }
+        atomic_store(&r.seen, last);
+    }
+    pthread_join(writer, NULL);
+    assert_int_equal(lost, 0);
+    strbuf_deinit(&out);
+    log_reader_close(reader);
+    close(r.fd);
+    assert_null(tree_remove(dir));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_a_pod_fits_or_the_reason_is_named),
         cmocka_unit_test(test_the_words_are_kube_schedulers),
         cmocka_unit_test(test_a_machine_gives_room_once),
+        cmocka_unit_test(test_a_reader_loses_nothing_to_a_rotation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
