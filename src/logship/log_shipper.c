@@ -175,6 +175,24 @@ static struct err *send_batch(const struct sink_caller *caller, struct log_strea
     return e;
 }
 
+/* CloudWatch Logs answers 200 and drops events whose times are too far from its own. Lines in front of the first time have none. */
+static void fit_times(const struct logship_options *options, const struct spool_batch *batch)
+{
+    int64_t now_ms = instant_now().ms, first_ms = now_ms;
+    for (size_t i = batch->count; i > 0 && batch->lines[i - 1].timestamp_ms > 0; i--)
+        first_ms = batch->lines[i - 1].timestamp_ms;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct log_line *line = &batch->lines[i];
+        int64_t own_ms = line->timestamp_ms > 0 ? line->timestamp_ms : first_ms, ms = own_ms;
+        if (ms < now_ms - options->event_past_ms)
+            ms = now_ms - options->event_past_ms;
+        if (ms > now_ms + options->event_future_ms)
+            ms = now_ms + options->event_future_ms;
+        line->moved = ms != line->timestamp_ms;
+        line->timestamp_ms = ms;
+    }
+}
+
 static struct err *ship_cloudwatch(const struct sink_caller *caller, struct job *job)
 {
     struct log_stream *s = job->stream;
@@ -189,6 +207,7 @@ static struct err *ship_cloudwatch(const struct sink_caller *caller, struct job 
     part.whole = unsure || (job->ended && to == job->size);
     struct spool_batch batch = spool_next_batch(arena, part, s->progress.last_ms);
     int64_t next = from + batch.next_offset;
+    fit_times(&s->run->ship->options, &batch);
     if (unsure)
         TRY(was_sent(caller, s, stream, &batch, &sent));
     if (batch.count && !sent) {

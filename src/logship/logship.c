@@ -48,6 +48,8 @@ static void logship_init(struct logship *ship, const struct logship_options *opt
     ship->options.s3_large_every_ms = or_usual(options->s3_large_every_ms, 120000);
     ship->options.give_up_ms = or_usual(options->give_up_ms, 120000);
     ship->options.retry_max_ms = or_usual(options->retry_max_ms, 10000);
+    ship->options.event_past_ms = or_usual(options->event_past_ms, (int64_t)13 * 24 * 3600 * 1000);
+    ship->options.event_future_ms = or_usual(options->event_future_ms, (int64_t)3600 * 1000);
     ship->options.quiet_ms = or_usual(options->quiet_ms, 10000);
     ship->options.run_max_bytes = or_usual(options->run_max_bytes, (int64_t)8 << 30);
     ship->options.total_max_bytes = or_usual(options->total_max_bytes, (int64_t)32 << 30);

@@ -24,6 +24,8 @@ struct logship_options {
     int64_t s3_large_every_ms;   /* 120000, for spools over 16 MiB: the object is rewritten whole */
     int64_t give_up_ms;          /* 120000: without progress after finish; in any case after eight times that */
     int64_t retry_max_ms;        /* 10000 */
+    int64_t event_past_ms;       /* 13 days: older events get the time so long ago, for CloudWatch Logs drops what is older than 14 */
+    int64_t event_future_ms;     /* 1 hour: and later ones the time so far ahead, of 2 hours: a clock was set back */
     int64_t quiet_ms;            /* 10000: a follow that brings nothing for so long after its container's end is given up and read anew */
     int64_t run_max_bytes;       /* 8 GiB: what a run may have in the spool; what comes later is lost, and the state says so */
     int64_t total_max_bytes;     /* 32 GiB: and all runs together */

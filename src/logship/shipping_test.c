@@ -292,6 +292,8 @@ static void ship_start(struct fake *f)
     struct err *e = logship_start(&(struct logship_options){.spool_dir = slice_from_cstr(f->dir),
                                                             .endpoint = slice_from_cstr(f->endpoint),
                                                             .region = S("us-east-1"),
+                                                            .event_past_ms = f->options.event_past_ms ? f->options.event_past_ms : INT64_MAX / 4,
+                                                            .event_future_ms = f->options.event_future_ms ? f->options.event_future_ms : INT64_MAX / 4,
                                                             .quiet_ms = f->options.quiet_ms,
                                                             .s3_every_ms = f->options.s3_every_ms,
                                                             .give_up_ms = f->options.give_up_ms,
@@ -501,6 +503,44 @@ static void test_a_batch_whose_answer_was_lost_is_not_sent_twice(void **state)
     logship_finish(f.ship, S(RUN));
     expect_whole(&f);
     expect_text(&f, false, OUT_STREAM, "1795295400000 one\n1795295401500 two\n1795295402000 three\n");
+    fake_end(&f);
+}
+
+/* The time stamps of the events of a stream. */
+static size_t stamps_of(struct fake *f, const char *path, int64_t ret_ms[8])
+{
+    size_t count = 0;
+    pthread_mutex_lock(&f->lock);
+    struct slice rest = strbuf_slice(&find(f->streams, f->stream_count, slice_from_cstr(path))->body);
+    while (rest.len && count < 8) {
+        struct slice line = slice_cut(&rest, '\n');
+        assert_true(slice_to_i64(slice_cut(&line, ' '), 0, INT64_MAX, &ret_ms[count++]));
+    }
+    pthread_mutex_unlock(&f->lock);
+    return count;
+}
+
+static void test_events_of_times_that_are_refused_get_times_that_are_not(void **state)
+{
+    struct fake f;
+    int64_t ms[8], began_ms = instant_now().ms;
+    fake_start(&f);
+    f.options.event_past_ms = 1000000;
+    f.options.event_future_ms = 2000000;
+    fake_say(&f, &f.out, "no time\n1999-01-01T00:00:00Z old\n9999-01-01T00:00:00Z new\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    expect_text(&f, true, OUT_GZ, "no time\nold\nnew\n");
+    fake_say(&f, &f.out, "9999-01-01T00:00:01Z behind it\n");
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    int64_t now_ms = instant_now().ms;
+    assert_int_equal(stamps_of(&f, OUT_STREAM, ms), 4);
+    assert_true(ms[0] >= began_ms - 1000000 && ms[0] <= now_ms - 1000000);
+    assert_int_equal(ms[1], ms[0]);
+    assert_true(ms[2] >= began_ms + 2000000 && ms[2] <= now_ms + 2000000);
+    assert_true(ms[3] >= ms[2]);
     fake_end(&f);
 }
 
@@ -910,6 +950,7 @@ int main(void)
         cmocka_unit_test(test_a_log_whose_connection_breaks_inside_a_line_is_neither_cut_nor_doubled),
         cmocka_unit_test(test_after_a_restart_nothing_is_lost_and_nothing_is_sent_twice),
         cmocka_unit_test(test_a_batch_whose_answer_was_lost_is_not_sent_twice),
+        cmocka_unit_test(test_events_of_times_that_are_refused_get_times_that_are_not),
         cmocka_unit_test(test_a_pod_that_is_gone_leaves_what_was_read),
         cmocka_unit_test(test_a_pod_with_the_name_of_one_that_was_read_is_read_behind_it),
         cmocka_unit_test(test_after_a_restart_a_pods_log_is_known_from_that_of_its_namesake),

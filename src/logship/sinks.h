@@ -32,6 +32,7 @@ struct err *sink_get_object(const struct sink_caller *caller, struct slice bucke
 struct log_line {
     int64_t timestamp_ms;
     struct slice message; /* valid UTF-8, not empty */
+    bool moved;           /* the time is not the line's own, which the service would not take */
 };
 /* Makes stream and group when missing. lines are sorted and within the limits of one PutLogEvents. */
 struct err *sink_put_events(const struct sink_caller *caller, struct slice group, struct slice stream, const struct log_line *lines, size_t count) NODISCARD;

@@ -188,6 +188,7 @@ struct spool_batch spool_next_batch(struct arena *arena, struct spool_part part,
     struct spool_batch batch = {.lines = ARENA_ARRAY(arena, EVENTS_MAX, struct log_line)};
     struct cursor c = cursor_of(part, not_before_ms);
     size_t bytes = 0;
+    int64_t first_ms = 0;
     for (;;) {
         struct cursor before = c;
         struct log_line line;
@@ -195,12 +196,14 @@ struct spool_batch spool_next_batch(struct arena *arena, struct spool_part part,
             break;
         bytes += line.message.len + EVENT_OVERHEAD_BYTES;
         if (batch.count == EVENTS_MAX || bytes > BATCH_BYTES_MAX ||
-            (batch.count && line.timestamp_ms - batch.lines[0].timestamp_ms > BATCH_SPAN_MS)) {
+            (first_ms > 0 && line.timestamp_ms - first_ms > BATCH_SPAN_MS)) {
             c = before;
             batch.full = true;
             break;
         }
         batch.lines[batch.count++] = line;
+        if (first_ms <= 0) /* lines in front of the first time have none */
+            first_ms = line.timestamp_ms;
     }
     batch.next_offset = (int64_t)c.offset;
     batch.continues = c.inside;
@@ -216,7 +219,7 @@ static bool ends_with(const struct spool_sent *sent, const struct log_line *befo
         const struct log_line *seen = &sent->last[sent->last_count - k];
         if (k <= batch_count) {
             const struct log_line *mine = &batch[batch_count - k];
-            if (mine->timestamp_ms != seen->timestamp_ms || !slice_eq(mine->message, seen->message))
+            if ((mine->timestamp_ms != seen->timestamp_ms && !mine->moved) || !slice_eq(mine->message, seen->message))
                 return false;
         } else if (k <= batch_count + before_count) {
             if (!slice_eq(before[before_count + batch_count - k].message, seen->message))
