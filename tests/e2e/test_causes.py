@@ -112,10 +112,16 @@ def test_what_happened(ember, runs, cause):
     assert reason == wanted and details.startswith(begin) and within in details, (reason, details)
 
 
+def owned_by_driver(ember, run):
+    """As Spark makes its executors: the run's are those that its driver owns."""
+    driver = json.loads(ember.kubectl("get", "pod", "spark-%s-driver" % run, "-n", NAMESPACE, "-o", "json"))["metadata"]
+    return [{"apiVersion": "v1", "kind": "Pod", "name": driver["name"], "uid": driver["uid"], "controller": True}]
+
+
 def test_an_executor_that_was_out_of_memory(ember):
     run = ember.submit("sleep=601")
     ember.wait_state(run, "RUNNING")
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pets-exec-7", "labels": {
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"ownerReferences": owned_by_driver(ember, run), "name": "pets-exec-7", "labels": {
                "spark-role": "executor", "spark-exec-id": "7", "emr-containers.amazonaws.com/job.id": run}},
            "spec": {"restartPolicy": "Never", "containers": [{"name": "spark-kubernetes-executor", "image": "ember/host", "command": ["tail", "/dev/zero"],
                                                              "resources": {"limits": {"memory": "64Mi", "cpu": "1"}}}]}}
@@ -138,7 +144,7 @@ def test_an_executor_that_was_out_of_memory(ember):
 def test_executors_that_do_not_start_are_told_while_the_run_waits_for_them(ember):
     run = ember.submit("sleep=603")
     ember.wait_state(run, "RUNNING")
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "large-exec-3", "labels": {
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"ownerReferences": owned_by_driver(ember, run), "name": "large-exec-3", "labels": {
                "spark-role": "executor", "spark-exec-id": "3", "emr-containers.amazonaws.com/job.id": run}},
            "spec": {"restartPolicy": "Never", "containers": [{"name": "spark-kubernetes-executor", "image": "ember/host", "command": ["true"],
                                                              "resources": {"requests": {"memory": "4000Gi", "cpu": "1"}, "limits": {"memory": "4000Gi"}}}]}}
