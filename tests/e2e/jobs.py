@@ -23,6 +23,7 @@ for word in "$@"; do
     err=*) echo "${word#err=}" >&2 ;;
     lines=*) i=0; while [ $i -lt "${word#lines=}" ]; do echo "line $i"; i=$((i + 1)); done ;;
     sleep=*) sleep "${word#sleep=}" & wait $! ;;
+    gate=*) i=0; until [ -e "/opt/spark/logs/${word#gate=}" ] || [ $i -gt 10000 ]; do sleep 0.05; i=$((i + 1)); done ;; # until the test says open_gate()
     exit=*) exit "${word#exit=}" ;;
     log=*) cat "/opt/spark/logs/${word#log=}.stdout"; cat "/opt/spark/logs/${word#log=}.stderr" >&2 ;; # what real Spark wrote
     signal=*) kill "-${word#signal=}" $$ ;;
@@ -72,6 +73,10 @@ class JobEmber(Ember):
         process.kill()
         process.wait()
 
+    def open_gate(self, name):
+        """Lets go on whoever waits at the word gate=NAME, now and later."""
+        (self.spark_dir / "3.5.9" / "logs" / name).touch()
+
     @property
     def emr(self):
         return self.client("emr-containers")
@@ -98,7 +103,7 @@ class JobEmber(Ember):
     def describe(self, run):
         return self.emr.describe_job_run(virtualClusterId=self.virtual_cluster, id=run)["jobRun"]
 
-    def wait_state(self, run, *states, timeout_s=60):
+    def wait_state(self, run, *states, timeout_s=240):
         def look():
             got = self.describe(run)
             assert got["state"] in states or got["state"] not in FINAL, got
@@ -108,7 +113,7 @@ class JobEmber(Ember):
         except AssertionError as problem:
             raise AssertionError("%s\n%s\n%s" % (problem, self.describe(run), self.log_path.read_text(errors="replace")[-3000:]))
 
-    def wait_reaped(self, run, timeout_s=30):
+    def wait_reaped(self, run, timeout_s=180):
         """Nothing of the run is left in the cluster."""
         def gone():
             out = self.kubectl("get", "pods,svc,cm,secret", "-n", NAMESPACE, "-l", "emr-containers.amazonaws.com/job.id=" + run, "-o", "name")

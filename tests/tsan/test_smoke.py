@@ -49,7 +49,7 @@ def some_events(ember, number):
 def some_runs(ember, count):
     runs = [ember.submit("out=I am %d" % i, "lines=20", "sleep=0.3") for i in range(count)]
     for i, run in enumerate(runs):
-        ember.wait_state(run, "COMPLETED", timeout_s=180)
+        ember.wait_state(run, "COMPLETED", timeout_s=300)
         assert ember.s3_log(run).startswith("I am %d\n" % i)
         assert ember.cloudwatch_log(run)[0] == "I am %d" % i
 
@@ -60,8 +60,8 @@ def test_objects_events_and_runs_at_once(ember):
 
 
 def test_watches_and_followed_logs_come_and_go_while_pods_do(ember):
-    run = ember.submit("out=hello", "sleep=2", "lines=5")
-    ember.wait_state(run, "RUNNING", timeout_s=120)
+    run = ember.submit("out=hello", "gate=followed", "lines=5")
+    ember.wait_state(run, "RUNNING", timeout_s=300)
     env = dict(ember.env, KUBECONFIG=str(ember.folder / "kubeconfig"))
     def start(*words):
         return subprocess.Popen([KUBECTL, *words, "-n", NAMESPACE], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -70,9 +70,11 @@ def test_watches_and_followed_logs_come_and_go_while_pods_do(ember):
     try:
         others = [ember.submit("out=more") for _ in range(2)]
         watches.pop().kill() # in the middle of what it is told
-        assert b"line 4" in follow.communicate(timeout=120)[0]
+        assert follow.stdout.readline() == b"hello\n"
+        ember.open_gate("followed")
+        assert b"line 4" in follow.communicate(timeout=300)[0]
         for one in [run, *others]:
-            ember.wait_state(one, "COMPLETED", timeout_s=180)
+            ember.wait_state(one, "COMPLETED", timeout_s=300)
     finally:
         for process in [*watches, follow]:
             process.kill()
@@ -80,17 +82,17 @@ def test_watches_and_followed_logs_come_and_go_while_pods_do(ember):
 
 
 def test_a_cancel(ember):
-    runs = [ember.submit("sleep=100"), ember.submit("sleep=100")]
-    ember.wait_state(runs[0], "RUNNING", timeout_s=120)
+    runs = [ember.submit("sleep=600"), ember.submit("sleep=600")]
+    ember.wait_state(runs[0], "RUNNING", timeout_s=300)
     together(*[lambda r=r: ember.emr.cancel_job_run(virtualClusterId=ember.virtual_cluster, id=r) for r in runs])
     for run in runs:
-        ember.wait_state(run, "CANCELLED", timeout_s=120)
-        ember.wait_reaped(run, timeout_s=120)
+        ember.wait_state(run, "CANCELLED", timeout_s=300)
+        ember.wait_reaped(run, timeout_s=300)
 
 
 def test_a_restart_in_the_middle_of_everything(ember):
-    runs = [ember.submit("out=before", "sleep=3", "out=after") for _ in range(3)]
-    ember.wait_state(runs[0], "RUNNING", timeout_s=120)
+    runs = [ember.submit("out=before", "gate=restarted", "out=after") for _ in range(3)]
+    ember.wait_state(runs[0], "RUNNING", timeout_s=300)
     def ask_until_refused():
         s3 = ember.client("s3")
         with pytest.raises(Exception):
@@ -98,9 +100,10 @@ def test_a_restart_in_the_middle_of_everything(ember):
                 s3.put_object(Bucket="many", Key="late", Body=b"x" * 1000)
     together(ember.stop, ask_until_refused, ask_until_refused)
     ember.start()
+    ember.open_gate("restarted")
     for run in runs:
-        ember.wait_state(run, "COMPLETED", timeout_s=180)
-        wait_for(lambda: ember.cloudwatch_log(run) == ["before", "after"], "the run's log", 60)
+        ember.wait_state(run, "COMPLETED", timeout_s=300)
+        wait_for(lambda: ember.cloudwatch_log(run) == ["before", "after"], "the run's log")
 
 
 def test_a_report_in_a_daemons_log_is_a_failure(tmp_path):

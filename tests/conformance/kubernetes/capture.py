@@ -28,13 +28,13 @@ class Server:
             if cert:
                 self.ctx.load_cert_chain(cert, key)
 
-    def open(self, timeout=60, bare=False):
+    def open(self, timeout=180, bare=False):
         if self.tls:
             return http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=self.bare if bare else self.ctx)
         return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
 
     def socket(self):
-        s = socket.create_connection((self.host, self.port), timeout=30)
+        s = socket.create_connection((self.host, self.port), timeout=120)
         return self.ctx.wrap_socket(s, server_hostname=self.host) if self.tls else s
 
     def call(self, method, path, query=None, body=None, headers=None, ctype=None, anonymous=False, stream=None):

@@ -137,7 +137,7 @@ class Cluster:
             self.process = subprocess.Popen([self.demo, os.path.join(self.directory, "data"), *self.options], stdout=subprocess.PIPE, stderr=log, text=True)
         self.kubeconfig = self.process.stdout.readline().strip()
         if not self.kubeconfig:
-            code = self.process.wait(timeout=30)
+            code = self.process.wait(timeout=120)
             raise RuntimeError("%s ended with %s: %s" % (self.demo, code, self.said()))
         self.server = server_of(self.kubeconfig, self.directory)
         return self
@@ -155,7 +155,7 @@ class Cluster:
         """SIGTERM: exit code 0, and nothing wrong in its log."""
         process, self.process = self.process, None
         process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=180)
         process.stdout.close()
         said = self.said()
         wrong = [line for line in said.splitlines() if '"level":"error"' in line or re.search(r"Sanitizer|runtime error:", line)]
