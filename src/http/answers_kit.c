@@ -169,7 +169,7 @@ static void blank_dates(struct strbuf *text)
     *text = out;
 }
 
-/* Reads until that many bytes (dates blanked) are there, or the end, or 5 s. */
+/* Reads until that many bytes (dates blanked) are there, or the end, or two minutes have passed. */
 static void read_answer(int fd, struct strbuf *text, size_t want)
 {
     struct strbuf raw = STRBUF_HEAP;
@@ -180,7 +180,7 @@ static void read_answer(int fd, struct strbuf *text, size_t want)
         blank_dates(text);
         struct pollfd entry = {.fd = fd, .events = POLLIN};
         char buf[4096];
-        if (text->len >= want || poll(&entry, 1, 5000) <= 0)
+        if (text->len >= want || poll(&entry, 1, 120000) <= 0)
             break;
         ssize_t n = recv(fd, buf, sizeof(buf), 0);
         if (n <= 0)
@@ -228,7 +228,7 @@ void kit_check_after(int fd, struct slice title, bool open)
     }
     struct pollfd entry = {.fd = fd, .events = POLLIN};
     char c;
-    if (poll(&entry, 1, 5000) != 1 || recv(fd, &c, 1, 0) != 0)
+    if (poll(&entry, 1, 120000) != 1 || recv(fd, &c, 1, 0) != 0)
         fail_msg("%.*s\n--- left the connection open, or said more", SLICE_ARG(title));
 }
 
