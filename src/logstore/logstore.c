@@ -119,7 +119,16 @@ static struct err *sweep_dead(struct db_tx *tx, struct sweep *sweep)
     if (!row)
         return NULL;
     int64_t stream = db_col_i64(stmt, 0);
-    TRY(db_prepare(tx, "DELETE FROM event WHERE sequence IN (SELECT sequence FROM event WHERE stream = ?1 LIMIT ?2)", &stmt));
+    TRY(db_prepare(tx,
+                   "UPDATE log_group SET stored_bytes = max(0, stored_bytes - (SELECT coalesce(sum(length(message) + 26), 0) FROM"
+                   " (SELECT message FROM event WHERE stream = ?1 ORDER BY at, sequence LIMIT ?2)))"
+                   " WHERE id = (SELECT log_group FROM event WHERE stream = ?1 LIMIT 1)",
+                   &stmt));
+    db_bind_i64(stmt, 1, stream);
+    db_bind_i64(stmt, 2, SWEEP_EVENTS);
+    TRY(db_run(stmt));
+    TRY(db_prepare(tx,
+                   "DELETE FROM event WHERE sequence IN (SELECT sequence FROM event WHERE stream = ?1 ORDER BY at, sequence LIMIT ?2)", &stmt));
     db_bind_i64(stmt, 1, stream);
     db_bind_i64(stmt, 2, SWEEP_EVENTS);
     TRY(db_run(stmt));

@@ -241,6 +241,11 @@ static void test_deleted_streams_and_groups_are_gone_with_their_events(void **st
     assert_string_equal(filtered(f, (struct log_filter){.end_ms = 999}, 10), "b");
     OK(log_stream_create(f->store, S("g"), S("s")));
     PAGE_IS(page(f, LOG_FROM_HEAD, SLICE_NONE, 10), "");
+    for (bool more = true; more;)
+        OK(logstore_sweep_some(f->store, &more));
+    struct log_group_view view;
+    OK(log_group_get(f->store, f->arena, S("g"), &view));
+    assert_int_equal(view.stored_bytes, 27);
     OK(log_group_delete(f->store, S("g")));
     FAILS(log_group_delete(f->store, S("g")), "ResourceNotFoundException");
     OK(log_group_create(f->store, S("g")));
