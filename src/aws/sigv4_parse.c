@@ -52,9 +52,9 @@ bool sigv4_parse_credential(struct slice credential, struct sigv4_auth *auth)
 
 /* Each header's values are written once into what is signed: else a short list of names makes gigabytes of a long header. No client names one
  * twice. */
-static bool are_distinct(struct arena *arena, struct slice signed_headers)
+static bool are_distinct(struct slice signed_headers)
 {
-    struct slice *seen = ARENA_ARRAY(arena, SIGNED_HEADERS_MAX, struct slice);
+    struct slice seen[SIGNED_HEADERS_MAX];
     size_t count = 0;
     for (struct slice rest = signed_headers; rest.ptr;) {
         struct slice name = slice_cut(&rest, ';');
@@ -216,7 +216,7 @@ struct sigv4_result sigv4_parse(struct arena *arena, const struct aws_request *r
     if (result.check == SIGV4_OK && header.ptr && slice_eq(auth.service, S("s3")) &&
         (slice_find(request->query, S("X-Amz-Algorithm=")) >= 0 || slice_find(request->query, S("AWSAccessKeyId=")) >= 0))
         return failed(SIGV4_TWO_WAYS, SLICE_NONE);
-    if (result.check == SIGV4_OK && (!is_hex64(auth.signature) || !are_distinct(arena, auth.signed_headers)))
+    if (result.check == SIGV4_OK && (!is_hex64(auth.signature) || !are_distinct(auth.signed_headers)))
         return failed(SIGV4_MISMATCH, SLICE_NONE);
     return result;
 }
