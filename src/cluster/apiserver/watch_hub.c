@@ -13,6 +13,9 @@ enum {
     BOOKMARK_EVERY_MS = 60000,
     LAST_BOOKMARK_BEFORE_MS = 2000,
     TIMEOUT_MIN_MS = 1800000, /* a watch without timeoutSeconds lives 30 to 60 minutes */
+    CATCH_UP_BYTES = 4 << 20, /* what is told of the past waits while the client is this far behind */
+    CATCH_UP_LOOK_MS = 20,    /* no event tells that it has read some of it */
+    CATCH_UP_STEP = 64,       /* revisions */
 };
 
 struct watch {
@@ -25,7 +28,11 @@ struct watch {
     struct answer_choice choice;
     enum table_include include;
     bool columns_sent;
-    int64_t after; /* told up to here */
+    int64_t after; /* told up to here, once present is */
+    struct object_list present; /* what is there at the start, to be told first; from present_at on it is not yet */
+    size_t present_at;
+    bool tells_end;             /* of present, with a bookmark */
+    bool behind;                /* not all of the past is told: news wait in the history */
     int64_t ends_at_ms, bookmark_at_ms; /* monotonic */
     atomic_bool gone;
     bool broken; /* a write failed: buried by the timer */
@@ -173,7 +180,8 @@ static void hub_tell(void *ctx, const struct registry_event *event)
     mutex_lock(&hub->lock);
     hub->seen = event->revision;
     for (struct watch *watch = hub->watches; watch; watch = watch->next)
-        watch_tell(watch, event);
+        if (!watch->behind)
+            watch_tell(watch, event);
     mutex_unlock(&hub->lock);
 }
 
@@ -181,6 +189,7 @@ static void hub_tell(void *ctx, const struct registry_event *event)
 
 static void watch_free(struct watch *watch)
 {
+    object_list_deinit(&watch->present);
     arena_free(watch->arena);
     free(watch);
 }
@@ -205,6 +214,43 @@ static void watches_bury(struct watch *watches)
     }
 }
 
+/* ---- the past ---- */
+
+static bool may_go_on(const struct watch *watch)
+{
+    return !watch->broken && !atomic_load(&watch->gone) && http_stream_queued(watch->stream) < CATCH_UP_BYTES;
+}
+
+/* Under the hub's lock: tells as much of the past as the client keeps up with. False: the watch has ended with an ERROR frame. */
+static bool watch_catch_up(struct watch *watch)
+{
+    int64_t seen = watch->hub->seen;
+    for (; watch->present_at < watch->present.count; watch->present_at++) {
+        if (!may_go_on(watch))
+            return true;
+        if (is_selected(watch, watch->present.items[watch->present_at]))
+            frame_object(watch, "ADDED", watch->present.items[watch->present_at], 0);
+    }
+    object_list_deinit(&watch->present);
+    watch->present_at = 0;
+    if (watch->tells_end)
+        frame_bookmark(watch, BOOKMARK_INITIAL_END, watch->after);
+    watch->tells_end = false;
+    while (watch->after < seen) {
+        if (!may_go_on(watch))
+            return true;
+        int64_t until = watch->after + CATCH_UP_STEP < seen ? watch->after + CATCH_UP_STEP : seen;
+        struct err *e = registry_history(watch->hub->registry, watch->resource, watch->after, until, watch_tell, watch);
+        if (e) {
+            frame_err(watch, e);
+            return false;
+        }
+        watch->after = until;
+    }
+    watch->behind = false;
+    return true;
+}
+
 /* Under the hub's lock: takes out what is over, sends bookmarks; the time of the next thing to do. */
 static int64_t hub_round(struct watch_hub *hub, int64_t now_ms, struct watch **ret_over)
 {
@@ -213,10 +259,17 @@ static int64_t hub_round(struct watch_hub *hub, int64_t now_ms, struct watch **r
     struct watch **at = &hub->watches;
     while (*at) {
         struct watch *watch = *at;
+        if (watch->behind && !watch_catch_up(watch))
+            watch->ends_at_ms = now_ms;
         if (atomic_load(&watch->gone) || watch->broken || now_ms >= watch->ends_at_ms) {
             *at = watch->next;
             watch->next = over;
             over = watch;
+            continue;
+        }
+        if (watch->behind) {
+            next_ms = next_ms < now_ms + CATCH_UP_LOOK_MS ? next_ms : now_ms + CATCH_UP_LOOK_MS;
+            at = &watch->next;
             continue;
         }
         if (watch->options.bookmarks && now_ms >= watch->bookmark_at_ms) {
@@ -260,38 +313,21 @@ static void *hub_timer(void *arg)
 
 /* ---- a new watch ---- */
 
-static void tell_present(struct watch *watch)
-{
-    struct object_list list;
-    registry_list(watch->hub->registry, watch->resource, watch->namespace_name, &list);
-    for (size_t i = 0; i < list.count; i++)
-        if (is_selected(watch, list.items[i]))
-            frame_object(watch, "ADDED", list.items[i], 0);
-    watch->after = list.revision;
-    object_list_deinit(&list);
-}
-
 /* Under the hub's lock. False: the watch has ended with an ERROR frame. */
 static bool watch_begin(struct watch *watch)
 {
     const struct list_options *options = &watch->options;
     bool from_now = !options->has_version || options->version == 0;
     bool send_present = options->has_send_initial ? options->send_initial : from_now;
+    watch->behind = true;
     if (send_present) {
-        tell_present(watch);
-        if (options->bookmarks && (options->send_initial || !options->has_version))
-            frame_bookmark(watch, BOOKMARK_INITIAL_END, watch->after);
-        return true;
+        registry_list(watch->hub->registry, watch->resource, watch->namespace_name, &watch->present);
+        watch->after = watch->present.revision;
+        watch->tells_end = options->bookmarks && (options->send_initial || !options->has_version);
+    } else {
+        watch->after = from_now ? watch->hub->seen : options->version;
     }
-    watch->after = from_now ? watch->hub->seen : options->version;
-    if (watch->after >= watch->hub->seen)
-        return true;
-    struct err *e = registry_history(watch->hub->registry, watch->resource, watch->after, watch->hub->seen, watch_tell, watch);
-    if (watch->after < watch->hub->seen)
-        watch->after = watch->hub->seen;
-    if (e)
-        frame_err(watch, e);
-    return !e;
+    return watch_catch_up(watch);
 }
 
 static bool wants_upgrade(const struct api_call *call)
