@@ -279,7 +279,7 @@ static struct err *launched_and_gone(struct step *s)
     struct err *e = launch_look(&context, s->arena, &s->run, &pod);
     if (!e) {
         struct slice ignored;
-        observations_pod(s->reconciler->observations, s->arena, pod, OBSERVED_CREATED, &ignored);
+        observations_pod(s->reconciler->observations, s->arena, pod, OBSERVED_LAUNCHED, &ignored);
         s->over = true;
         return NULL;
     }
