@@ -87,6 +87,7 @@ void log_run_stop(struct log_run *run)
 void log_stream_grow(struct log_stream *s, int64_t bytes)
 {
     s->size += bytes;
+    s->run->spool_synced = false;
     s->run->progress_ms = monotonic_ms();
     s->run->spooled_bytes += bytes;
     if (s->run->counted)

@@ -266,15 +266,39 @@ void logship_finish(struct logship *ship, struct slice job_run_id)
     mutex_unlock(&ship->lock);
 }
 
+/* All of a run's files at once, and their directories: they are many. */
+static struct err *sync_spool(const struct logship *ship)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    const char *dir = slice_cstr(arena, ship->options.spool_dir);
+    _cleanup_(fd_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    thread_may_block("an fsync");
+    if (fd < 0 || syncfs(fd) < 0)
+        return err_errno(errno, "syncing %s", dir);
+    return NULL;
+}
+
 bool logship_is_read(struct logship *ship, struct slice job_run_id)
 {
     mutex_lock(&ship->lock);
-    const struct log_run *run = log_run_find(ship, job_run_id);
-    bool read = run && run->finished;
+    struct log_run *run = log_run_find(ship, job_run_id);
+    bool read = run && run->finished, safe = run && run->spool_synced;
     for (const struct log_stream *s = run ? run->streams : NULL; s; s = s->next)
         read = read && s->ended;
     mutex_unlock(&ship->lock);
-    return read;
+    if (read && !safe) { /* nothing of it changes any more, but for what shippers note */
+        struct err *e = sync_spool(ship);
+        safe = !e;
+        if (e)
+            log_event(LOG_SPOOL_FAILED, LOG_SLICE("jobRunId", job_run_id), LOG_ERR(e));
+        err_free(e);
+        mutex_lock(&ship->lock);
+        run = log_run_find(ship, job_run_id);
+        if (run)
+            run->spool_synced = safe;
+        mutex_unlock(&ship->lock);
+    }
+    return read && safe;
 }
 
 bool logship_has_caught_up(struct logship *ship, struct slice job_run_id)

@@ -77,7 +77,8 @@ void logship_control_line(struct logship *ship, struct slice job_run_id, struct 
 /* No further container will be told. From then on the state may become WHOLE. Idempotent. A container that is told nevertheless is read to its end.
  * Streams that were spooled by an earlier start and whose container was not told since have ended: their pods are gone. */
 void logship_finish(struct logship *ship, struct slice job_run_id);
-/* Whether every log of a finished run is in the spool, shipped or not: its pods are no longer needed. */
+/* Whether every log of a finished run is in the spool, shipped or not, and safe there from a power cut: its pods are no longer needed. May
+ * sync the disk, once a run. */
 bool logship_is_read(struct logship *ship, struct slice job_run_id);
 
 /* Whether every container that was told, of a run that need not be finished, has ended and is in the spool. */

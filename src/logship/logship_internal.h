@@ -70,6 +70,7 @@ struct log_run {
     struct slice dir;
     struct log_stream *streams;
     bool finished;
+    bool spool_synced;              /* since its logs were read */
     int64_t finished_ms;            /* monotonic */
     int64_t progress_ms;            /* monotonic: when something was read or shipped last */
     enum logship_state announced;   /* SHIPPING: nothing yet */

@@ -9,6 +9,7 @@
 #include "logship/logship.h"
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,16 @@
 #define VC "vc1"
 #define DRIVER "spark-" RUN "-driver"
 #define KEY VC "/jobs/" RUN "/containers/spark-" RUN "/" DRIVER
+
+/* In place of libc's. */
+static int syncs, failing_syncs;
+
+int syncfs(int fd)
+{
+    syncs++;
+    errno = EIO;
+    return failing_syncs-- > 0 ? -1 : 0;
+}
 
 struct stored {
     char path[300];
@@ -920,6 +931,13 @@ static void test_a_run_is_given_up_when_nothing_goes_on_and_not_before(void **st
     pthread_mutex_unlock(&f.lock);
     assert_int_equal(logship_state(f.ship, arena, S(RUN), &trouble), LOGSHIP_GIVEN_UP);
     assert_true(slice_find(trouble, S("SlowDown")) >= 0);
+    /* Its pods may go: what was read is safe in the spool. */
+    syncs = 0;
+    failing_syncs = 1;
+    while (!logship_is_read(f.ship, S(RUN)) && monotonic_ms() < until_ms)
+        sched_yield();
+    assert_true(logship_is_read(f.ship, S(RUN)));
+    assert_int_equal(syncs, 2); /* the first one failed */
     fake_end(&f);
 }
 
