@@ -137,7 +137,7 @@ static struct outcome outcome_of(struct arena *arena, const struct run_facts *ru
     else if (seen->has_exit_code && seen->executor_trouble.len)
         o.cause = slice_fmt(arena, "%.*s. The driver ended with %.*s", SLICE_ARG(seen->executor_trouble), SLICE_ARG(words));
     else if (seen->has_exit_code && waited.len)
-        o.cause = slice_fmt(arena, "No executor was running: %.*s. The driver ended with %.*s", SLICE_ARG(waited), SLICE_ARG(words));
+        o.cause = slice_fmt(arena, "The driver ended with %.*s. No executor was running: %.*s", SLICE_ARG(words), SLICE_ARG(waited)); /* the code is never cut off */
     else if (seen->has_exit_code)
         o.cause = slice_fmt(arena, "The driver ended with %.*s", SLICE_ARG(words));
     else if (seen->message.len)

@@ -278,8 +278,8 @@ static void test_a_driver_that_ended_without_executors_says_so(void **state)
     static const struct {
         const char *details, *cause;
     } ROWS[] = {
-        {"No executor is running: exceeded quota: q, limited: pods=1", "No executor was running: exceeded quota: q, limited: pods=1. The driver ended with exit code 1"},
-        {"No executor is running: executor 1: 0/1 nodes. Attempt 2 of 3. Attempt 1 failed: x", "No executor was running: executor 1: 0/1 nodes. The driver ended with exit code 1"},
+        {"No executor is running: exceeded quota: q, limited: pods=1", "The driver ended with exit code 1. No executor was running: exceeded quota: q, limited: pods=1"},
+        {"No executor is running: executor 1: 0/1 nodes. Attempt 2 of 3. Attempt 1 failed: x", "The driver ended with exit code 1. No executor was running: executor 1: 0/1 nodes"},
         {"Attempt 2 of 3. Attempt 1 failed: No executor is running: y", "The driver ended with exit code 1"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
