@@ -242,6 +242,7 @@ static bool watch_catch_up(struct watch *watch)
         int64_t until = watch->after + CATCH_UP_STEP < seen ? watch->after + CATCH_UP_STEP : seen;
         struct err *e = registry_history(watch->hub->registry, watch->resource, watch->after, until, watch_tell, watch);
         if (e) {
+            watch->behind = false; /* that was its last word */
             frame_err(watch, e);
             return false;
         }
