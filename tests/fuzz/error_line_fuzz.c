@@ -4,12 +4,18 @@
 #include "jobs/error_line.h"
 #include "jobs/outcome.h"
 
-static void check(struct arena *arena, struct slice err, struct slice out)
+static void check_line(struct slice line)
 {
-    struct slice line = error_line_find(arena, err, out);
     ENSURE(line.len <= ERROR_LINE_MAX_BYTES && slice_is_utf8(line));
     for (size_t i = 0; i < line.len; i++)
         ENSURE((unsigned char)line.ptr[i] >= ' ' && line.ptr[i] != 0x7F);
+}
+
+static void check(struct arena *arena, struct slice err, struct slice out)
+{
+    struct slice line = error_line_find(arena, err, out);
+    check_line(line);
+    check_line(error_line_refused_pod(arena, err));
     struct slice details = outcome_failure_details(arena, &(struct outcome){.cause = line}, line, line);
     ENSURE(details.len <= OUTCOME_DETAILS_MAX && slice_is_utf8(details));
     ENSURE(slice_ends_with(details, S("based on your monitoring configuration.")));
