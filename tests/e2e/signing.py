@@ -56,7 +56,7 @@ def presigned(ember, service, query="", *, path="/", now=None, expires=60, secre
 
 
 def plain(ember, method, target, headers=None, body=None):
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(ember.endpoint).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(ember.endpoint).netloc, timeout=120)
     try:
         connection.request(method, target, body, headers or {})
         answer = connection.getresponse()

@@ -9,7 +9,7 @@ from jobs import BUCKET, NAMESPACE, JobEmber
 SPARK = ROOT / ".deps/spark"
 EXAMPLES = "local:///usr/lib/spark/examples/jars/spark-examples.jar"
 PI = re.compile(r"^Pi is roughly 3\.[01234]\d*$", re.M)
-JOB_S = 420 # sanitizers, two processors and other tests beside this one
+JOB_S = 900 # sanitizers, two processors and other tests beside this one
 
 needs_spark = pytest.mark.skipif(not (SPARK / "3.5.9").is_dir(), reason="Spark 3.5.9 is not installed: make setup")
 

@@ -4,13 +4,13 @@ import json, os, pathlib, re
 
 import pytest
 
-from ember import SLOW, running, wait_for
+from ember import running, wait_for
 from jobs import BUCKET, NAMESPACE, JobEmber
 
 SENTENCE = "JobRun failed. Please refer logs uploaded to S3/CloudWatch based on your monitoring configuration."
 EXIT_1 = "The driver ended with exit code 1. "
-ONCE = {"applicationConfiguration": [{"classification": "emr-containers-defaults", "properties": {"job-start-timeout": "3"}}]}
-IN_TIME = "The driver did not start within 3 seconds (cluster timeout): "
+ONCE = {"applicationConfiguration": [{"classification": "emr-containers-defaults", "properties": {"job-start-timeout": "10"}}]}
+IN_TIME = "The driver did not start within 10 seconds (cluster timeout): "
 
 # Cause: what its recording says.
 RECORDINGS = {
@@ -91,7 +91,7 @@ def runs(ember):
 
 
 def failed(ember, run):
-    final = ember.wait_state(run, "FAILED", timeout_s=60 * SLOW)
+    final = ember.wait_state(run, "FAILED")
     assert len(final["stateDetails"].encode()) <= 256
     return final["failureReason"], final["stateDetails"]
 
@@ -165,7 +165,7 @@ def virtual_cluster(ember, namespace):
 
 
 def test_a_pod_of_another_namespace_says_nothing_of_a_run(ember, folder):
-    run = ember.submit("sleep=5", "exit=3")
+    run = ember.submit("gate=other-ended", "exit=3")
     ember.wait_state(run, "RUNNING")
     pod = json.loads(ember.kubectl("get", "pod", "spark-%s-driver" % run, "-n", NAMESPACE, "-o", "json"))
     other = ember.namespace("other")
@@ -177,6 +177,7 @@ def test_a_pod_of_another_namespace_says_nothing_of_a_run(ember, folder):
                                                            "args": ["driver", "local:///x.py", "out=other"]}]}}))
     ember.kubectl("apply", "-f", str(file))
     wait_for(lambda: ember.kubectl("get", "pod", pod["metadata"]["name"], "-n", other, "-o", "jsonpath={.status.phase}") == "Succeeded", "the other pod to end")
+    ember.open_gate("other-ended")
     assert "exit code 3" in ember.wait_state(run, "FAILED")["stateDetails"]
     ember.wait_reaped(run)
     assert ember.kubectl("get", "pods", "-n", other, "-o", "name").split() == ["pod/" + pod["metadata"]["name"]] # it is not ours to delete

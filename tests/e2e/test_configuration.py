@@ -130,12 +130,13 @@ spec:
 
 def test_pod_templates_come_from_s3(ember):
     driver, executor = put(ember, "templates/driver.yaml", TEMPLATE % "driver"), put(ember, "templates/executor.yaml", TEMPLATE % "executor")
-    run = ember.submit("env", "cat=/opt/spark/pod-template/pod-spec-template.yml", "sleep=4", overrides=classify(("spark-defaults", {
+    run = ember.submit("env", "cat=/opt/spark/pod-template/pod-spec-template.yml", "gate=looked-at", overrides=classify(("spark-defaults", {
         "spark.kubernetes.driver.podTemplateFile": driver, "spark.kubernetes.executor.podTemplateFile": executor})))
-    ember.wait_state(run, "RUNNING", "COMPLETED")
+    ember.wait_state(run, "RUNNING")
     pod = json.loads(ember.kubectl("get", "pod", "spark-%s-driver" % run, "-n", NAMESPACE, "-o", "json"))
     assert pod["metadata"]["annotations"]["team"] == "pets" and pod["spec"]["terminationGracePeriodSeconds"] == 7
     assert {"name": "room", "mountPath": "/room"} in pod["spec"]["containers"][0]["volumeMounts"]
+    ember.open_gate("looked-at")
     ember.wait_state(run, "COMPLETED")
     text = ember.s3_log(run)
     assert "OF_TEMPLATE=yes\n" in text and text.endswith(TEMPLATE % "executor"), text
@@ -183,7 +184,7 @@ spec:
       while ! [ -f $file ]; do sleep 0.1; done
       echo first > /room/told
       age() { echo $(( $(date +%%s) - $(stat -c %%Y $file) )); }
-      until [ $(age) -gt 5 ]; do sleep 0.2; done
+      until [ $(age) -gt 8 ]; do sleep 0.2; done
       exit 0
     volumeMounts: [{name: emr-container-communicate, mountPath: /signs, readOnly: true}, {name: room, mountPath: /room}]
   - name: spark-kubernetes-driver
@@ -194,7 +195,7 @@ spec:
 
 def test_a_side_car_sees_the_sign_of_life_of_the_main_container(ember):
     """The file's age never passes the side car's threshold while the job runs, which is longer than the threshold."""
-    run = ember.submit("sh=while ! [ -f /room/told ]; do sleep 0.1; done; sleep 9; stat -c %s /var/log/fluentd/main-container-terminated; printenv SIDECAR_SIGNAL_FILE",
+    run = ember.submit("sh=while ! [ -f /room/told ]; do sleep 0.1; done; sleep 12; stat -c %s /var/log/fluentd/main-container-terminated; printenv SIDECAR_SIGNAL_FILE",
                        overrides=classify(("spark-defaults", {"spark.kubernetes.driver.podTemplateFile": put(ember, "templates/signs.yaml", SIGNS)})))
     ember.wait_state(run, "RUNNING")
     def helper():
@@ -318,7 +319,7 @@ def test_the_effective_configuration_is_kept_with_its_sources(ember):
 
 def test_the_effective_configuration_is_the_last_attempts_and_for_root_alone(ember):
     run = ember.submit("until=2", retryPolicyConfiguration={"maxAttempts": 2})
-    ember.wait_state(run, "COMPLETED", timeout_s=120)
+    ember.wait_state(run, "COMPLETED", timeout_s=300)
     assert effective(ember, run)["attempt"] == 2
     refused = ember.submit(overrides=classify(("yarn-site", {"a": "b"})))
     ember.wait_state(refused, "FAILED")

@@ -63,7 +63,7 @@ def readable_by_others(folder):
     """What a user of no rights can open below folder."""
     program = "import os, sys\nfor at, _, names in os.walk(sys.argv[1]):\n for n in names:\n  p = os.path.join(at, n)\n  os.access(p, os.R_OK) and print(p)"
     done = subprocess.run(["/usr/bin/python3", "-c", program, folder], user=65534, group=65534, extra_groups=[], stdout=subprocess.PIPE, text=True,
-                          timeout=60, check=True)
+                          timeout=180, check=True)
     return done.stdout.split()
 
 
@@ -110,7 +110,7 @@ def test_where_others_pass_through_the_data_directory_they_read_nothing_of_it():
 
 
 def fails(*options):
-    done = subprocess.run([EMBERD, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    done = subprocess.run([EMBERD, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=180)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode != 0 and len(lines) == 1 and lines[0].startswith("emberd: "), (done.returncode, done.stderr)
     return lines[0]

@@ -38,7 +38,7 @@ def disk():
         try:
             yield SmallDisk(data)
         finally:
-            subprocess.run(["umount", data], check=True)
+            wait_for(lambda: subprocess.run(["umount", data]).returncode == 0, "the last process to leave the disk")
 
 
 @pytest.fixture(scope="module")
@@ -144,19 +144,20 @@ def test_the_databases(ember, disk):
     listed = [r["id"] for p in emr.get_paginator("list_job_runs").paginate(virtualClusterId=ember.virtual_cluster) for r in p["jobRuns"]]
     assert sorted(listed) == sorted(started)
     for run in started:
-        wait_for(lambda: ember.describe(run)["state"] in FINAL, "a run that was accepted to end", 120)
+        wait_for(lambda: ember.describe(run)["state"] in FINAL, "a run that was accepted to end")
     run = ember.submit("out=space again")
     ember.wait_state(run, "COMPLETED")
     assert ember.s3_log(run) == "space again\n"
 
 
 def test_a_job_whose_logs_find_no_space_ends_all_the_same(ember, disk):
-    run = ember.submit("sleep=3", "lines=2000")
+    run = ember.submit("gate=full", "lines=2000")
     ember.wait_state(run, "RUNNING")
     disk.fill()
-    time.sleep(4) # the job writes into the full disk meanwhile
+    ember.open_gate("full")
+    time.sleep(3) # the job writes into the full disk meanwhile
     disk.free()
-    wait_for(lambda: ember.describe(run)["state"] in FINAL, "the run to end", 120)
+    wait_for(lambda: ember.describe(run)["state"] in FINAL, "the run to end")
     ember.wait_state(ember.submit("out=after"), "COMPLETED")
 
 
@@ -168,13 +169,13 @@ def test_a_start_on_a_full_disk_is_told_in_one_sentence(ember, disk):
         with open(ember.log_path, "ab") as f:
             process = subprocess.Popen([EMBERD, "--data-dir", ember.data_dir, "--listen", ember.listen], stdout=f, stderr=f,
                                        env=dict(os.environ, EMBER_SPARK_DIR=str(ember.spark_dir)))
-            try:
-                code = process.wait(10)
-            except subprocess.TimeoutExpired:
+            pid = ember.data_dir / "emberd.pid"
+            wait_for(lambda: process.poll() is not None or pid.exists() and pid.read_text() == "%d\n" % process.pid, "it to end or to be ready")
+            if process.poll() is None:
                 process.terminate() # it found pages enough to start
-                code = process.wait(60)
-                assert code == 0
+                assert process.wait(120) == 0
                 return
+            code = process.wait()
         said = [line for line in ember.log_path.read_bytes()[log:].decode().splitlines() if not line.startswith("{")]
         assert code == 1 and len(said) == 1 and "make room" in said[0], said
     finally:

@@ -57,7 +57,7 @@ class Terminal:
         self.seen += data.decode(errors="replace")
         return bool(data)
 
-    def expect(self, text, timeout_s=60):
+    def expect(self, text, timeout_s=180):
         deadline = time.monotonic() + timeout_s
         while text not in self.seen:
             assert time.monotonic() < deadline, "no %r in %r" % (text, self.seen)
@@ -69,7 +69,7 @@ class Terminal:
         os.write(self.fd, text.encode())
         return self
 
-    def wait(self, timeout_s=60):
+    def wait(self, timeout_s=180):
         """The exit status as a shell sees it."""
         deadline = time.monotonic() + timeout_s
         while self.read():
@@ -176,7 +176,7 @@ def test_a_virtual_cluster_must_be_named_when_there_are_several(jobs, script):
 
 def test_a_pipe_that_is_closed_early_is_no_complaint(jobs, ended):
     done = subprocess.run(["bash", "-c", '"$0" jobs --output text | head -1; echo "${PIPESTATUS[0]}"; "$0" logs -f --all "$1" | true; echo "${PIPESTATUS[0]}"', EMBER, ended[0]],
-                          env=jobs.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, text=True)
+                          env=jobs.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=180, text=True)
     assert done.stderr == ""
     assert set(done.stdout.splitlines()[1:]) <= {"0", "141"} # whether it had written all by then
 
@@ -189,15 +189,15 @@ def every_command(ended):
 
 def test_a_stdout_that_is_gone_or_closed_is_no_success(jobs, ended):
     for args in every_command(ended):
-        done = subprocess.run(["bash", "-c", '"$0" "$@" | :; exit ${PIPESTATUS[0]}', EMBER, *args], env=jobs.env, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(["bash", "-c", '"$0" "$@" | :; exit ${PIPESTATUS[0]}', EMBER, *args], env=jobs.env, stderr=subprocess.PIPE, timeout=180)
         assert done.returncode in (0, 141) and done.stderr == b"", (args, done) # 0: all was written by then
-        done = subprocess.run(["bash", "-c", '"$0" "$@" >&-', EMBER, *args], env=jobs.env, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(["bash", "-c", '"$0" "$@" >&-', EMBER, *args], env=jobs.env, stderr=subprocess.PIPE, timeout=180)
         assert done.returncode == 1 and done.stderr == b"ember: the output cannot be written: Bad file descriptor\n", (args, done)
 
 
 def test_a_full_disk_is_told(jobs, ended):
     with open("/dev/full", "w") as full:
-        done = subprocess.run([EMBER, "jobs"], env=jobs.env, stdout=full, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run([EMBER, "jobs"], env=jobs.env, stdout=full, stderr=subprocess.PIPE, timeout=180)
     assert done.returncode == 1 and b"No space left" in done.stderr
 
 
@@ -244,7 +244,7 @@ def watching(jobs, *args):
     try:
         yield got
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == -signal.SIGINT
+        assert process.wait(120) == -signal.SIGINT
     finally:
         process.kill()
         process.wait()
@@ -255,7 +255,9 @@ def watching(jobs, *args):
 
 def test_watch_in_a_pipe_appends_a_line_for_each_change(jobs):
     with watching(jobs, "--name", "watched") as got:
-        run = submit(jobs, "sleep=3", "exit=5", name="watched")
+        run = submit(jobs, "gate=watched", "exit=5", name="watched")
+        wait_for(lambda: any("RUNNING" in line for line in got), "the run to be seen")
+        jobs.open_gate("watched")
         wait_for(lambda: any("FAILED" in line for line in got), "the end to be told")
     states = [line.split()[3] for line in got]
     assert states[-1] == "FAILED" and "RUNNING" in states and len(states) == len({line.split(None, 1)[1] for line in got})
@@ -265,13 +267,15 @@ def test_watch_in_a_pipe_appends_a_line_for_each_change(jobs):
 
 def test_watch_tells_that_a_run_left_the_filter(jobs):
     with watching(jobs, "--name", "leaving", "--state", "RUNNING", "--output", "json") as got:
-        submit(jobs, "sleep=3", name="leaving")
+        submit(jobs, "gate=leaving", name="leaving")
+        wait_for(lambda: any("RUNNING" in line for line in got), "the run to be seen")
+        jobs.open_gate("leaving")
         wait_for(lambda: any("COMPLETED" in line for line in got), "the end to be told")
     assert [json.loads(line)["state"] for line in got] == ["RUNNING", "COMPLETED"]
 
 
 def test_watch_goes_on_over_a_restart_of_emberd(jobs):
-    run = submit(jobs, "sleep=60", name="over")
+    run = submit(jobs, "sleep=600", name="over")
     jobs.wait_state(run, "RUNNING")
     with Terminal(jobs, "jobs", "--watch", "--name", "over", NO_COLOR="1") as terminal, watching(jobs, "--name", "over") as got:
         terminal.expect("RUNNING")
@@ -297,7 +301,7 @@ def test_without_a_daemon_there_is_one_clear_sentence(jobs, ended):
         for env, commands, words in ((dict(jobs.env), clients, "Ember does not answer at %s (" % jobs.env["AWS_ENDPOINT_URL"]),
                                      (by_folder, clients + [["env"], ["configure"], ["clusters"], ["kubeconfig"]], "no emberd runs on %s: start it" % jobs.data_dir)):
             for args in commands:
-                done = subprocess.run([EMBER, *args], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, text=True)
+                done = subprocess.run([EMBER, *args], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=180, text=True)
                 assert (done.returncode, done.stdout) == (1, "") and done.stderr.startswith("ember: " + words) and done.stderr.count("\n") == 1, (args, done)
     finally:
         jobs.start()
@@ -306,7 +310,9 @@ def test_without_a_daemon_there_is_one_clear_sentence(jobs, ended):
 def test_watch_on_a_terminal_redraws(jobs):
     with Terminal(jobs, "jobs", "--watch", "--name", "drawn") as terminal:
         terminal.expect("0 of 0 job runs")
-        run = submit(jobs, "sleep=2", name="drawn")
+        run = submit(jobs, "gate=drawn", name="drawn")
+        terminal.expect(run)
+        jobs.open_gate("drawn")
         terminal.expect(run).expect("COMPLETED")
         assert "\x1b[2A" in terminal.seen and "\x1b[J" in terminal.seen
         terminal.type("\x03")
@@ -354,7 +360,7 @@ def test_logs_of_executors(jobs):
 
 
 def test_follow_goes_on_over_a_restart_of_emberd(jobs):
-    run = submit(jobs, "out=before", "sleep=6", "out=after")
+    run = submit(jobs, "out=before", "gate=followed", "out=after")
     process = subprocess.Popen([EMBER, "logs", "-f", run], env=jobs.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "before\n"
@@ -362,7 +368,8 @@ def test_follow_goes_on_over_a_restart_of_emberd(jobs):
         while process.stderr.readline() != "Ember does not answer; waiting for it.\n": # states, before it
             assert process.poll() is None
         jobs.start()
-        out, err = process.communicate(timeout=120)
+        jobs.open_gate("followed")
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()
@@ -421,7 +428,7 @@ def test_it_tells_what_it_waits_for(jobs, script):
         assert terminal.seen.rstrip().endswith("done")
 
 
-def script_running(jobs, script, *options, words=("out=up", "sleep=60")):
+def script_running(jobs, script, *options, words=("out=up", "sleep=600")):
     return Terminal(jobs, "run", "--create", *options, script, "--", *words, NO_COLOR="1").expect("up\r\n")
 
 
@@ -438,17 +445,21 @@ def test_ctrl_c_asks_and_cancels(jobs, script):
 
 
 def test_ctrl_c_and_enter_go_on(jobs, script):
-    with script_running(jobs, script, words=("out=up", "sleep=4", "out=end", "exit=6")) as terminal:
-        terminal.type("\x03").expect("go on: ").type("\n").expect("end")
+    with script_running(jobs, script, words=("out=up", "gate=go-on", "out=end", "exit=6")) as terminal:
+        terminal.type("\x03").expect("go on: ").type("\n")
+        jobs.open_gate("go-on")
+        terminal.expect("end")
         assert terminal.wait() == 6
 
 
 @pytest.mark.parametrize("answer", ["d\n", "\x03", "\x04"])
 def test_ctrl_c_and_detach_leave_the_run_alone(jobs, script, answer):
-    with script_running(jobs, script, words=("out=up", "sleep=8")) as terminal:
+    gate = "alone-%d" % ord(answer[0])
+    with script_running(jobs, script, words=("out=up", "gate=" + gate)) as terminal:
         run = run_id(terminal)
         terminal.type("\x03").expect("go on: ").type(answer).expect("ember logs -f " + run)
         assert terminal.wait() == 130
+    jobs.open_gate(gate)
     jobs.wait_state(run, "COMPLETED")
 
 
@@ -461,15 +472,16 @@ def request_waits(jobs):
 
 
 def test_ctrl_c_is_heard_while_emberd_hangs(jobs, script):
-    with script_running(jobs, script, words=("out=up", "sleep=8")) as terminal:
+    with script_running(jobs, script, words=("out=up", "gate=hangs")) as terminal:
         run = run_id(terminal)
         jobs.process.send_signal(signal.SIGSTOP)
         try:
             wait_for(lambda: request_waits(jobs), "a call to be under way")
-            terminal.type("\x03").expect("go on: ", timeout_s=15).type("d\n")
+            terminal.type("\x03").expect("go on: ").type("d\n")
             assert terminal.wait() == 130
         finally:
             jobs.process.send_signal(signal.SIGCONT)
+    jobs.open_gate("hangs")
     jobs.wait_state(run, "COMPLETED")
 
 
@@ -484,16 +496,18 @@ def test_sql_is_run_with_its_options(jobs, tmp_path):
 
 @pytest.mark.parametrize("options,state,words", [([], "COMPLETED", "goes on"), (["--on-interrupt", "cancel"], "CANCELLED", "Cancelling")])
 def test_without_a_terminal_nobody_is_asked(jobs, script, options, state, words):
-    process = subprocess.Popen([EMBER, "run", "--create", *options, script, "--", "out=up", "sleep=5"], env=jobs.env, stdin=subprocess.DEVNULL,
+    process = subprocess.Popen([EMBER, "run", "--create", *options, script, "--", "out=up", "gate=" + state], env=jobs.env, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=180)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == 130 and words in err
+    if state == "COMPLETED":
+        jobs.open_gate(state)
     jobs.wait_state(re.search(r"Job run (\w+)", err).group(1), state)
 
 
@@ -501,10 +515,10 @@ def test_without_a_terminal_nobody_is_asked(jobs, script, options, state, words)
 
 def test_the_data_directory_is_enough(jobs, ended):
     env = {k: v for k, v in jobs.env.items() if not k.startswith("AWS_") and k != "EMBER_DATA_DIR"}
-    done = subprocess.run([EMBER, "jobs", "--data-dir", jobs.data_dir], env=env, stdout=subprocess.PIPE, check=True, timeout=60)
+    done = subprocess.run([EMBER, "jobs", "--data-dir", jobs.data_dir], env=env, stdout=subprocess.PIPE, check=True, timeout=180)
     assert ended[0] in done.stdout.decode()
     env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = "somebody", "else" # without an endpoint they are another account's
-    subprocess.run([EMBER, "jobs"], env=dict(env, EMBER_DATA_DIR=str(jobs.data_dir)), stdout=subprocess.PIPE, check=True, timeout=60)
+    subprocess.run([EMBER, "jobs"], env=dict(env, EMBER_DATA_DIR=str(jobs.data_dir)), stdout=subprocess.PIPE, check=True, timeout=180)
 
 
 def test_it_needs_no_certificate_on_the_daemons_own_machine(tmp_path, script):
@@ -515,7 +529,7 @@ def test_it_needs_no_certificate_on_the_daemons_own_machine(tmp_path, script):
     try:
         daemon.start()
         env = {k: v for k, v in daemon.env.items() if not k.startswith("AWS_")}
-        done = subprocess.run([EMBER, "run", "--create", script, "--", "out=up"], env=env, stdout=subprocess.PIPE, check=True, timeout=60)
+        done = subprocess.run([EMBER, "run", "--create", script, "--", "out=up"], env=env, stdout=subprocess.PIPE, check=True, timeout=180)
         assert done.stdout == b"up\n"
     finally:
         if daemon.process:
@@ -533,7 +547,7 @@ def test_a_profile_is_enough(jobs, ended, tmp_path):
     files = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
     jobs.ember("configure", env=files)
     env = {k: v for k, v in jobs.env.items() if not k.startswith("AWS_") and k != "EMBER_DATA_DIR"}
-    done = subprocess.run([EMBER, "jobs"], env=dict(env, **files, AWS_PROFILE="ember"), stdout=subprocess.PIPE, check=True, timeout=60)
+    done = subprocess.run([EMBER, "jobs"], env=dict(env, **files, AWS_PROFILE="ember"), stdout=subprocess.PIPE, check=True, timeout=180)
     assert ended[0] in done.stdout.decode()
 
 
@@ -569,7 +583,7 @@ class Prompt:
         self.until(b"READY\r")
 
     def until(self, mark):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while mark not in self.seen:
             assert time.monotonic() < deadline, self.seen
             if select.select([self.fd], [], [], 0.1)[0]:

@@ -12,7 +12,7 @@ MAX_BODY = 4 << 20
 
 def connect(ember):
     at = urllib.parse.urlsplit(ember.endpoint)
-    return socket.create_connection((at.hostname, at.port), timeout=20)
+    return socket.create_connection((at.hostname, at.port), timeout=120)
 
 
 @pytest.mark.parametrize("service, method, path, headers", [
@@ -190,12 +190,12 @@ def test_sigterm_during_an_upload(own):
 
     thread = threading.Thread(target=put)
     thread.start()
-    assert started.wait(30)
+    assert started.wait(180)
     time.sleep(0.3)
     began = time.monotonic()
     own.stop()
-    assert time.monotonic() - began < 15
-    thread.join(30)
+    assert time.monotonic() - began < 40
+    thread.join(180)
     own.start()
     listed = own.client("s3").list_objects_v2(Bucket="cut").get("Contents", [])
     if told[0]:
@@ -242,7 +242,7 @@ def test_sigterm_during_many_requests(own):
         took = time.monotonic() - began
         over.set()
         for one in asking:
-            one.result(60)
+            one.result(180)
     assert not wrong, wrong[:5]
-    assert took < 15
+    assert took < 40
     own.check_nothing_left()

@@ -5,7 +5,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ember import SLOW, running, wait_for
+from ember import running, wait_for
 from jobs import BUCKET, GROUP, PREFIX, JobEmber
 
 
@@ -39,7 +39,7 @@ def indices(found):
 
 def test_a_log_of_megabytes_is_in_objects_of_the_size_and_whole(ember):
     run = ember.submit("sh=seq -f 'line %.0f of a log that is longer than one object' 1 60000", "err=short", monitoring=rotating("256KB", 2))
-    ember.wait_state(run, "COMPLETED", timeout_s=60 * SLOW)
+    ember.wait_state(run, "COMPLETED")
     want = b"".join(b"line %d of a log that is longer than one object\n" % i for i in range(1, 60001))
     found = objects(ember, run)
     assert len(found) == len(want) // (256 * 1024) + 1
@@ -53,15 +53,15 @@ def test_a_log_of_megabytes_is_in_objects_of_the_size_and_whole(ember):
 def test_rotations_are_seen_while_the_run_lives_and_a_crash_neither_loses_nor_doubles(ember):
     program = "i=0; while [ $i -lt 40 ]; do seq -f \"round $i line %.0f\" 1 4000; i=$((i + 1)); sleep 0.2; done"
     run = ember.submit("sh=" + program, monitoring=rotating("64K", 1, cloudWatchMonitoringConfiguration={"logGroupName": GROUP, "logStreamNamePrefix": PREFIX}))
-    ember.wait_state(run, "RUNNING", timeout_s=30 * SLOW)
-    wait_for(lambda: len(objects(ember, run)) > 3, "the first rotations", 40 * SLOW)
+    ember.wait_state(run, "RUNNING")
+    wait_for(lambda: len(objects(ember, run)) > 3, "the first rotations")
     early = objects(ember, run)[:2]
     ember.kill()
     ember.start()
-    wait_for(lambda: len(objects(ember, run)) > 12, "rotations after the crash", 60 * SLOW)
+    wait_for(lambda: len(objects(ember, run)) > 12, "rotations after the crash")
     ember.kill()
     ember.start()
-    ember.wait_state(run, "COMPLETED", timeout_s=120 * SLOW)
+    ember.wait_state(run, "COMPLETED", timeout_s=600)
     want = ["round %d line %d" % (i, n) for i in range(40) for n in range(1, 4001)]
     found = objects(ember, run)
     assert found[:2] == early # what is full never changes
@@ -73,7 +73,7 @@ def test_rotations_are_seen_while_the_run_lives_and_a_crash_neither_loses_nor_do
 
 def test_ember_logs_reads_a_rotated_log_whole(ember):
     run = ember.submit("sh=seq 1 3000", monitoring=rotating("2KB"))
-    ember.wait_state(run, "COMPLETED", timeout_s=60 * SLOW)
+    ember.wait_state(run, "COMPLETED")
     assert len(objects(ember, run)) > 6
     out = ember.ember("logs", run).stdout.decode()
     assert out == "".join("%d\n" % i for i in range(1, 3001)), out[:500]

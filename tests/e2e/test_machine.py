@@ -23,7 +23,7 @@ def is_child(pid):
 
 
 def doctor(**env):
-    return subprocess.run([EMBER, "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, env={**os.environ, **env})
+    return subprocess.run([EMBER, "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=180, env={**os.environ, **env})
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_doctor_names_every_gap(bare_path, tmp_path):
 class TestOrdinaryUser:
     def run(self, *command, **kwargs):
         return subprocess.run(command, user=NOBODY.pw_uid, group=NOBODY.pw_gid, extra_groups=[], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=60, **kwargs)
+                              text=True, timeout=180, **kwargs)
 
     @pytest.fixture
     def programs(self):
@@ -144,7 +144,7 @@ class TestOrdinaryUser:
         before = set(os.listdir("/proc"))
         mapper = threading.Thread(target=lambda: map_users(wait_for(lambda: [int(p) for p in set(os.listdir("/proc")) - before if p.isdigit() and is_child(p)], "the child")[0]))
         mapper.start()
-        done = subprocess.run([programs / "ember", "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, cwd="/",
+        done = subprocess.run([programs / "ember", "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=180, cwd="/",
                               preexec_fn=enter, env={**os.environ, "EMBER_DATA_DIR": "/tmp"})
         mapper.join()
         line = [line for line in done.stdout.splitlines() if "user namespaces" in line][0]
@@ -163,6 +163,6 @@ class TestOrdinaryUser:
                 (fake / name).chmod(0o755)
             for path in [root, *root.rglob("*")]:
                 os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
-            done = self.run(root / "tools/setup/setup", env={"PATH": "%s:/usr/bin:/bin" % fake, "HOME": folder})
+            done = self.run(root / "tools/setup/setup", "debian", env={"PATH": "%s:/usr/bin:/bin" % fake, "HOME": folder})
             last = done.stdout.strip().splitlines()[-1]
             assert done.returncode == 1 and "become root and type: apt-get install -y" in last and "meson" in last and "bubblewrap" in last, done.stdout

@@ -83,7 +83,7 @@ def test_the_cli_names_the_bucket_by_the_host(ember, s3, tmp_path):
 
 def fetch(url, method="GET", data=None, headers=None):
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers or {}, method=method), timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers or {}, method=method), timeout=120) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as e:
         return e.code, e.read()

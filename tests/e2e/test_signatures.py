@@ -49,7 +49,7 @@ TABLE = [
     ("old", {"now": datetime.datetime.now(datetime.timezone.utc) - HOUR}, {
         "sts": (403, "SignatureDoesNotMatch"), "logs": (400, "InvalidSignatureException"),
         "emr-containers": (403, "InvalidSignatureException"), "s3": (403, "RequestTimeTooSkewed")}),
-    ("early", {"now": datetime.datetime.now(datetime.timezone.utc) + HOUR}, {
+    ("early", {"now": datetime.datetime.now(datetime.timezone.utc) + 24 * HOUR}, {
         "sts": (403, "SignatureDoesNotMatch"), "logs": (400, "InvalidSignatureException"),
         "emr-containers": (403, "InvalidSignatureException"), "s3": (403, "RequestTimeTooSkewed")}),
     ("region", {"region": "eu-west-1"}, {
@@ -207,7 +207,7 @@ TOKEN = "session-token-of-a-run"
 @pytest.fixture(scope="module")
 def session(ember):
     """As the reconciler makes one; written beside it, since no operation of the API does."""
-    with sqlite3.connect(ember.data_dir / "ember.db", timeout=10) as db:
+    with sqlite3.connect(ember.data_dir / "ember.db", timeout=120) as db:
         db.execute("INSERT INTO access_key(access_key_id, secret, session_token, principal_arn, user_id, job_run_id, created_at)"
                    " VALUES(?,?,?,?,?,?,?)", ("ASIATESTTESTTESTTEST", "s" * 40, TOKEN, "arn:aws:sts::111122223333:assumed-role/job/run",
                                               "AROATESTTESTTESTTEST1:run", None, 0))
@@ -253,7 +253,7 @@ def ended(ember):
     """A session that ended a second ago, and one that has an hour left."""
     import time
     keys = []
-    with sqlite3.connect(ember.data_dir / "ember.db", timeout=10) as db:
+    with sqlite3.connect(ember.data_dir / "ember.db", timeout=120) as db:
         for i, left_s in enumerate((-1, 3600)):
             key = "ASIAENDSENDSENDSEND%d" % i
             db.execute("INSERT INTO access_key(access_key_id, secret, session_token, principal_arn, user_id, created_at, expires_at) VALUES(?,?,?,?,?,0,?)",
@@ -288,15 +288,15 @@ def test_a_session_must_show_its_token_to_s3(ember, session, token, status, code
 def test_a_removed_key_is_out_at_once(ember):
     """Also after its signing key was kept."""
     key = dict(key_id="ASIAGONEGONEGONEGONE", secret="g" * 40, token=TOKEN)
-    with sqlite3.connect(ember.data_dir / "ember.db", timeout=10) as db:
+    with sqlite3.connect(ember.data_dir / "ember.db", timeout=120) as db:
         db.execute("INSERT INTO access_key(access_key_id, secret, session_token, principal_arn, user_id, created_at) VALUES(?,?,?,?,?,0)",
                    (key["key_id"], key["secret"], TOKEN, "arn:aws:sts::111122223333:assumed-role/job/gone", "AROA:gone"))
     assert [send(ember, "s3", **key)[0] for _ in range(2)] == [200, 200]
-    with sqlite3.connect(ember.data_dir / "ember.db", timeout=10) as db:
+    with sqlite3.connect(ember.data_dir / "ember.db", timeout=120) as db:
         db.execute("UPDATE access_key SET secret = ? WHERE access_key_id = ?", ("h" * 40, key["key_id"]))
     assert send(ember, "s3", **key)[:2] == (403, "SignatureDoesNotMatch")
     assert send(ember, "s3", **{**key, "secret": "h" * 40})[0] == 200
-    with sqlite3.connect(ember.data_dir / "ember.db", timeout=10) as db:
+    with sqlite3.connect(ember.data_dir / "ember.db", timeout=120) as db:
         db.execute("DELETE FROM access_key WHERE access_key_id = ?", (key["key_id"],))
     db.close()
     assert send(ember, "s3", **{**key, "secret": "h" * 40})[:2] == (403, "InvalidAccessKeyId")

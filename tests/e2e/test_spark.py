@@ -28,7 +28,7 @@ def wait_archives(ember, run):
                     return True
         return False
     for name in ("driver", "executor"):
-        wait_for(lambda: mapped(name), "the archive of the %s to be used" % name, 120)
+        wait_for(lambda: mapped(name), "the archive of the %s to be used" % name, JOB_S)
 
 
 def test_pi_as_the_guide_has_it(ember):

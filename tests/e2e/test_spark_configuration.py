@@ -202,8 +202,12 @@ def written(place, name):
 
 spark = SparkSession.builder.getOrCreate()
 sc = spark.sparkContext
-where = lambda n: (time.sleep(4), os.environ["SPARK_EXECUTOR_ID"])[1]
-executors = set(sc.parallelize(range(8), 8).map(where).collect())
+where = lambda n: (time.sleep(3), os.environ["SPARK_EXECUTOR_ID"])[1]
+executors = set()
+for _ in range(60): # until the second has come
+    executors |= set(sc.parallelize(range(4), 4).map(where).collect())
+    if len(executors) == 2:
+        break
 print(json.dumps({"metrics": [written("driver", "driver.DAGScheduler.job.allJobs.csv"),
                               sc.parallelize([1], 1).map(lambda _: written("executor", "executor.threadpool.maxPool_size.csv")).collect()[0]],
                   "executors": sorted(executors), "python": [os.environ.get("OF_PACK"), sc.parallelize([1], 1).map(lambda _: os.environ.get("OF_PACK")).collect()[0]]}))

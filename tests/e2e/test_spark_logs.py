@@ -73,7 +73,7 @@ def test_side_cars_of_both_and_a_rotated_log(ember, logging):
     assert len(texts["stdout"]) > 8 and "SparkContext: Running Spark version 3.5.9" in err
     said = json.loads(next(line for line in out.splitlines() if line.startswith("said "))[5:])
     for who in ("driver", "executor"):
-        assert said[who]["signal"] == "/var/log/fluentd/main-container-terminated" and said[who]["age"] < 10, said
+        assert said[who]["signal"] == "/var/log/fluentd/main-container-terminated" and said[who]["age"] < 30, said
         assert said[who]["stderr"] > 0, said
     assert said["driver"]["pods"] == ["spark-%s-driver" % run] and said["driver"]["events"] == ["spark-%s.inprogress" % run], said
     names = executor_pods(ember, run)

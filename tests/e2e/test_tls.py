@@ -31,7 +31,7 @@ class TlsEmber(JobEmber):
         for name, value in limits.items():
             setattr(context, name, value)
         at = urllib.parse.urlsplit(self.endpoint)
-        return context.wrap_socket(socket.create_connection((at.hostname, at.port), timeout=10), server_hostname=at.hostname)
+        return context.wrap_socket(socket.create_connection((at.hostname, at.port), timeout=120), server_hostname=at.hostname)
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +100,12 @@ def test_older_tls_is_refused(ember):
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     at = urllib.parse.urlsplit(ember.endpoint)
-    with pytest.raises(ssl.SSLError), socket.create_connection((at.hostname, at.port), timeout=10) as s:
+    with pytest.raises(ssl.SSLError), socket.create_connection((at.hostname, at.port), timeout=120) as s:
         context.wrap_socket(s, server_hostname=at.hostname)
 
 
 def test_plain_http_gets_no_answer_and_harms_nobody(ember):
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(ember.endpoint).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(ember.endpoint).netloc, timeout=120)
     with pytest.raises((http.client.HTTPException, OSError)):
         connection.request("GET", "/healthz")
         connection.getresponse()
@@ -133,12 +133,13 @@ def test_a_job_run_under_tls(ember):
 
 
 def test_a_run_outlives_a_restart_under_tls(ember):
-    run = ember.submit("out=first", "sleep=4", "out=second")
+    run = ember.submit("out=first", "gate=second", "out=second")
     ember.wait_state(run, "RUNNING")
     port = (ember.data_dir / "internal-port").read_text()
     ember.stop()
     ember.start()
     assert (ember.data_dir / "internal-port").read_text() == port # what the pods were told
+    ember.open_gate("second")
     ember.wait_state(run, "COMPLETED")
     assert ember.s3_log(run) == "first\nsecond\n" and ember.cloudwatch_log(run) == ["first", "second"]
 
@@ -152,6 +153,6 @@ def test_a_wrong_certificate_is_told_in_one_sentence(tmp_path, spoil, words):
     cert, key = make_certificate(tmp_path)
     spoil(cert, key)
     done = subprocess.run([EMBERD, "--data-dir", tmp_path / "d", "--listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=180)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode == 1 and len(lines) == 1 and words in lines[0], done.stderr
