@@ -1,6 +1,6 @@
 /* metrics_door: /metrics, and who may read it. With a token: who shows it, from anywhere. Without one: a client on loopback that speaks to a
  * loopback address by its number or as localhost, so that neither a proxy on this machine nor a browser's page under a name that was
- * made to point here opens it to others. */
+ * made to point here opens it to others. nginx, left as it is, speaks HTTP/1.0 to a loopback address and says nothing of whom it speaks for. */
 #include "edge/edge_internal.h"
 #include "base/arena.h"
 #include "base/digest.h"
@@ -39,6 +39,8 @@ static bool check_token(struct edge *edge, struct slice authorization, bool *ret
 
 static bool is_local(const struct http_request *http)
 {
+    if (http->minor_version == 0)
+        return false;
     static const char *const forwarded[] = {"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"};
     for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
         if (http_header_get(http->headers, slice_from_cstr(forwarded[i])).ptr)

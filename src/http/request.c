@@ -171,6 +171,7 @@ static void request_fill(struct http_request *request, struct connection *connec
     request->path = head->path;
     request->query = head->query;
     request->headers = head->headers;
+    request->minor_version = head->minor_version;
     request->host = head->host;
     request->content_length = head->content_length;
     request->chunked = head->chunked;

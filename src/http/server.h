@@ -26,6 +26,7 @@ struct http_request {
     struct slice path;            /* raw, before '?', never decoded; absolute-form targets are already cut to the path */
     struct slice query;           /* raw, after '?'; SLICE_NONE when there is no '?' */
     struct http_headers headers;
+    int minor_version;            /* of HTTP/1.0 or 1.1 */
     struct slice host;            /* Host header as sent */
     int64_t content_length;       /* -1: none given */
     bool chunked;                 /* Transfer-Encoding: chunked */

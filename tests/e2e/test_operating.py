@@ -286,6 +286,9 @@ def test_only_loopback_by_its_own_name_reads_metrics_without_a_token(ember):
         assert plain(ember, "GET", "/metrics", headers)[0] == status, headers
     assert plain(ember, "POST", "/metrics")[0] == 405
     assert signed(ember, "GET", "/metrics", "s3")[0] == 404 # a bucket's name to who signs
+    with socket.create_connection(("127.0.0.1", int(port)), 120) as s, s.makefile("rb") as answer: # as nginx asks for others
+        s.sendall(b"GET /metrics HTTP/1.0\r\nHost: 127.0.0.1:%s\r\nConnection: close\r\n\r\n" % port.encode())
+        assert answer.readline().split()[1] == b"403"
 
 
 def test_with_a_token_nobody_else_reads_metrics(tmp_path):
