@@ -22,12 +22,6 @@ static struct err *worded(const struct err *e, struct slice cluster, struct slic
     if (slice_find(told, S("exceeded quota: ")) >= 0)
         return err_code(ERR_LIMIT, USER, "Cluster %.*s does not have sufficient resources. Namespace %.*s: %.*s", SLICE_ARG(cluster), SLICE_ARG(namespace_),
                         SLICE_ARG(from_words(told, "exceeded quota: ")));
-    if (slice_find(told, S("failed quota: ")) >= 0) /* it says for which container there must be a request or a limit */
-        return err_code(ERR_INVALID, USER, "JobRun submission failed. Namespace %.*s forbids the pod: %.*s", SLICE_ARG(namespace_),
-                        SLICE_ARG(from_words(told, "failed quota: ")));
-    if (e->kind == ERR_DENIED && (slice_find(told, S(" usage per ")) >= 0 || slice_find(told, S(" limit to request ratio per ")) >= 0)) /* a limit range */
-        return err_code(ERR_INVALID, USER, "JobRun submission failed. Namespace %.*s forbids the pod: %.*s", SLICE_ARG(namespace_),
-                        SLICE_ARG(behind_words(told, S(" is forbidden: "))));
     if (slice_find(told, S("error looking up service account ")) >= 0)
         return err_code(ERR_INVALID, USER, "JobRun submission failed. The service account is missing: %.*s",
                         SLICE_ARG(from_words(told, "error looking up service account ")));
@@ -35,11 +29,10 @@ static struct err *worded(const struct err *e, struct slice cluster, struct slic
         return err_code(ERR_CONFLICT, USER, "JobRun submission failed. Namespace %.*s of cluster %.*s is being deleted.", SLICE_ARG(namespace_), SLICE_ARG(cluster));
     if (e->kind == ERR_NOT_FOUND && slice_find(told, S("namespaces \"")) >= 0)
         return err_code(ERR_NOT_FOUND, USER, "JobRun submission failed. Namespace %.*s does not exist in cluster %.*s.", SLICE_ARG(namespace_), SLICE_ARG(cluster));
-    if (e->kind == ERR_DENIED && slice_find(told, S("violates PodSecurity")) >= 0)
-        return err_code(ERR_INVALID, USER, "JobRun submission failed. Namespace %.*s forbids the pod: %.*s", SLICE_ARG(namespace_), SLICE_ARG(from_words(told, "violates PodSecurity")));
     if (e->kind == ERR_DENIED && slice_find(told, S("admission webhook ")) >= 0)
         return err_code(ERR_INVALID, USER, "JobRun submission failed. %.*s", SLICE_ARG(from_words(told, "admission webhook ")));
-    if (e->kind == ERR_DENIED && slice_find(told, S(" is forbidden: ")) >= 0 && slice_find(told, S(" is forbidden: User \"")) < 0) /* an admission plugin's, not RBAC's */
+    /* An admission plugin's words: a quota that wants limits, a limit range, pod security, a priority class. RBAC's begin with who may not. */
+    if (e->kind == ERR_DENIED && slice_find(told, S(" is forbidden: ")) >= 0 && slice_find(told, S(" is forbidden: User \"")) < 0)
         return err_code(ERR_INVALID, USER, "JobRun submission failed. Namespace %.*s forbids the pod: %.*s", SLICE_ARG(namespace_),
                         SLICE_ARG(behind_words(told, S(" is forbidden: "))));
     if (e->kind == ERR_DENIED)
