@@ -42,14 +42,14 @@ static struct err *ship_rotated(const struct sink_caller *caller, struct log_str
     *ret_more = false;
     for (int i = 0; i < ROTATED_AT_ONCE && s->rotation.start < size; i++) {
         struct rotation_cut cut;
-        _cleanup_(strbuf_deinit) struct strbuf packed = STRBUF_HEAP;
+        _cleanup_(packed_deinit) struct packed packed = PACKED_EMPTY;
         TRY(rotation_find(s->path.ptr, s->rotation.start, size, what->rotation_bytes, s->rotation.last_ms, &cut));
         if (!cut.full)
             return NULL;
         struct rotation next = {.start = cut.end, .index = s->rotation.index + 1, .last_ms = cut.last_ms, .freed = s->rotation.freed};
         struct slice suffix = rotation_suffix(caller->arena, next.last_ms, next.index);
         TRY(rotation_pack(s->path.ptr, s->rotation.start, next.start, &packed));
-        TRY(put_log(caller, s, suffix.ptr, SLICE_NONE, strbuf_slice(&packed)));
+        TRY(put_log(caller, s, suffix.ptr, SLICE_NONE, packed_bytes(&packed)));
         TRY(rotation_write(s->rotation_path.ptr, &next, false)); /* if a power cut takes it, the same object is put again */
         s->rotation = next;
         mutex_lock(&s->run->ship->lock);
@@ -63,7 +63,7 @@ static struct err *ship_rotated(const struct sink_caller *caller, struct log_str
 static struct err *ship_s3(const struct sink_caller *caller, struct job *job)
 {
     struct log_stream *s = job->stream;
-    _cleanup_(strbuf_deinit) struct strbuf packed = STRBUF_HEAP;
+    _cleanup_(packed_deinit) struct packed packed = PACKED_EMPTY;
     if (s->run->what.rotation_bytes)
         TRY(ship_rotated(caller, s, job->size, &job->more));
     job->acked = s->rotation.start;
@@ -75,7 +75,7 @@ static struct err *ship_s3(const struct sink_caller *caller, struct job *job)
     TRY(rotation_pack(s->path.ptr, s->rotation.start, end, &packed));
     /* A reader learns from it what the current object continues: it may be older than the last one before it. */
     struct slice rotated = s->rotation.index ? slice_fmt(caller->arena, "%lld", (long long)s->rotation.index) : SLICE_NONE;
-    TRY(put_log(caller, s, ".gz", rotated, strbuf_slice(&packed)));
+    TRY(put_log(caller, s, ".gz", rotated, packed_bytes(&packed)));
     job->acked = end;
     return NULL;
 }

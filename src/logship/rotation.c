@@ -6,6 +6,7 @@
 #include "logship/spool.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define CHUNK_BYTES ((int64_t)4 << 20) /* of a spool, in memory at a time */
@@ -150,12 +151,54 @@ struct err *rotation_find_end(const char *path, int64_t from, int64_t size, int6
 
 /* ---- what becomes of it ---- */
 
-struct err *rotation_pack(const char *path, int64_t from, int64_t to, struct strbuf *out)
+struct slice packed_bytes(const struct packed *packed)
+{
+    return packed->map ? slice_of(packed->map, packed->map_bytes) : strbuf_slice(&packed->small);
+}
+
+void packed_deinit(struct packed *packed)
+{
+    if (packed->map)
+        munmap(packed->map, packed->map_bytes);
+    fd_closep(&packed->fd);
+    strbuf_deinit(&packed->small);
+    *packed = (struct packed)PACKED_EMPTY;
+}
+
+/* Too much for memory: on to a file, where there can be one without a name. */
+static struct err *packed_spill(struct packed *packed, const char *path)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct slice dir = slice_from_cstr(path);
+    ptrdiff_t slash = slice_rindex(dir, '/');
+    if (packed->fd < 0)
+        packed->fd = open(slash > 0 ? slice_cstr(arena, slice_sub(dir, 0, (size_t)slash)) : ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (packed->fd < 0)
+        return NULL;
+    TRY(err_wrap(fd_write_all(packed->fd, strbuf_slice(&packed->small)), "packing %s", path));
+    packed->map_bytes += packed->small.len;
+    strbuf_truncate(&packed->small, 0);
+    return NULL;
+}
+
+static struct err *packed_end(struct packed *packed, const char *path)
+{
+    if (packed->fd < 0)
+        return NULL;
+    TRY(packed_spill(packed, path));
+    void *map = mmap(NULL, packed->map_bytes, PROT_READ, MAP_SHARED, packed->fd, 0);
+    if (map == MAP_FAILED)
+        return err_errno(errno, "mapping what is packed of %s", path);
+    packed->map = map;
+    return NULL;
+}
+
+struct err *rotation_pack(const char *path, int64_t from, int64_t to, struct packed *out)
 {
     bool continues;
     TRY(begins_inside(path, from, &continues));
     if (from >= to)
-        gzip_append(out, S(""));
+        gzip_append(&out->small, S(""));
     while (from < to) {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
         struct slice data;
@@ -166,11 +209,13 @@ struct err *rotation_pack(const char *path, int64_t from, int64_t to, struct str
             data.len = (size_t)newline + 1; /* no time stamp is cut in two */
         if (!data.len)
             return err_new(ERR_INTERNAL, "%s is shorter than it was", path);
-        gzip_append(out, spool_strip(arena, (struct spool_part){.data = data, .continues = continues}));
+        gzip_append(&out->small, spool_strip(arena, (struct spool_part){.data = data, .continues = continues}));
         continues = data.ptr[data.len - 1] != '\n';
         from += (int64_t)data.len;
+        if (out->small.len > PACKED_IN_MEMORY_BYTES)
+            TRY(packed_spill(out, path));
     }
-    return NULL;
+    return packed_end(out, path);
 }
 
 struct err *rotation_free(const char *path, int64_t to)

@@ -41,7 +41,19 @@ struct slice rotation_suffix(struct arena *arena, int64_t last_ms, int64_t index
 /* How far the spool's bytes [from, size) can be told while its log goes on: not into a time stamp that is only half there. */
 struct err *rotation_find_end(const char *path, int64_t from, int64_t size, int64_t *ret_end) NODISCARD;
 
+/* Packed text: in memory while it is little, behind that in a file without a name beside the spool, which is mapped. */
+struct packed {
+    struct strbuf small; /* all of it, or what is not in the file yet */
+    int fd;              /* -1: there is none */
+    void *map;           /* of the file once it is whole */
+    size_t map_bytes;
+};
+#define PACKED_EMPTY {.fd = -1}
+#define PACKED_IN_MEMORY_BYTES ((size_t)8 << 20)
+struct slice packed_bytes(const struct packed *packed); /* while it is there */
+void packed_deinit(struct packed *packed);
+
 /* The text of the spool's bytes [from, to), packed piece by piece: a gzip file may have many members. */
-struct err *rotation_pack(const char *path, int64_t from, int64_t to, struct strbuf *out) NODISCARD;
+struct err *rotation_pack(const char *path, int64_t from, int64_t to, struct packed *out) NODISCARD;
 /* Gives the spool's first bytes back to the disk: they read as zero from now on. ERR_INVALID: this file system does not. */
 struct err *rotation_free(const char *path, int64_t to) NODISCARD;

@@ -1,9 +1,11 @@
 /* Where a rotated log is cut: every object within its size, the whole log in them, and the same cuts however much of the log was there. */
 #include "base/arena.h"
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/gzip.h"
 #include "logship/rotation.h"
 #include "logship/spool.h"
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,10 +51,11 @@ static struct rotation_cut find(int64_t from, int64_t size, int64_t max)
 
 static struct slice text_of(int64_t from, int64_t to)
 {
-    struct strbuf packed = STRBUF_ARENA(arena);
+    _cleanup_(packed_deinit) struct packed packed = PACKED_EMPTY;
     struct slice text;
     assert_null(rotation_pack(path, from, to, &packed));
-    assert_null(gzip_decode(arena, strbuf_slice(&packed), (size_t)1 << 30, &text));
+    assert_true(packed.small.len <= PACKED_IN_MEMORY_BYTES);
+    assert_null(gzip_decode(arena, packed_bytes(&packed), (size_t)1 << 30, &text));
     return text;
 }
 
@@ -223,6 +226,28 @@ static void test_what_is_given_back_is_no_longer_on_the_disk(void **state)
     assert_true(slice_eq(data, S("xxx")));
 }
 
+static void test_text_that_packs_to_much_is_packed_whole_and_not_in_memory(void **state)
+{
+    size_t len = ((size_t)20 << 20) + 5; /* bytes at random do not get less */
+    char *bytes = arena_alloc(arena, len);
+    random_bytes(bytes, len);
+    struct slice text = slice_of(bytes, len);
+    for (size_t i = 0; i < len; i++) /* one line */
+        bytes[i] = bytes[i] == '\n' ? ' ' : bytes[i];
+    bytes[len - 1] = '\n';
+    struct strbuf log = STRBUF_ARENA(arena);
+    strbuf_append(&log, S(T "00Z "));
+    strbuf_append(&log, text);
+    assert_null(file_write_atomic(path, strbuf_slice(&log), 0600));
+    assert_true(slice_eq(text_of(0, (int64_t)log.len), text));
+    DIR *entries = opendir(dir);
+    size_t count = 0;
+    while (readdir(entries))
+        count++;
+    closedir(entries);
+    assert_int_equal(count, 3); /* ".", ".." and the log */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_log_that_goes_on_is_not_told_into_half_a_time_stamp, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_record_comes_back_and_rubbish_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_have_the_day_and_the_index, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_text_that_packs_to_much_is_packed_whole_and_not_in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_given_back_is_no_longer_on_the_disk, setup, teardown),
     };
     return cmocka_run_group_tests_name("rotation", tests, NULL, NULL);
