@@ -3,7 +3,7 @@ import gzip, hashlib, json, os, subprocess
 
 import pytest
 
-from ember import SLOW, running
+from ember import running, wait_for
 from jobs import BUCKET, GROUP, NAMESPACE, PREFIX, JobEmber
 
 EVENT_MAX = 262144 - 26
@@ -32,9 +32,9 @@ def events(ember, run, stream="stdout"):
         token = page["nextForwardToken"]
 
 
-def finished(ember, *words, timeout_s=60, **more):
+def finished(ember, *words, **more):
     run = ember.submit(*words, **more)
-    ember.wait_state(run, "COMPLETED", timeout_s=timeout_s * SLOW)
+    ember.wait_state(run, "COMPLETED", timeout_s=900)
     return run
 
 
@@ -56,7 +56,7 @@ def test_bytes_that_are_no_text(ember):
 
 
 def test_hundred_thousand_lines_at_once_are_in_order_and_so_are_their_times(ember):
-    run = finished(ember, "sh=seq 1 100000; seq 1 20000 >&2", timeout_s=90)
+    run = finished(ember, "sh=seq 1 100000; seq 1 20000 >&2")
     assert in_s3(ember, run) == b"".join(b"%d\n" % i for i in range(1, 100001))
     found = events(ember, run)
     assert [e["message"] for e in found] == [str(i) for i in range(1, 100001)]
@@ -74,7 +74,7 @@ def test_bytes_at_random(ember):
 def test_a_large_log_at_full_speed(ember):
     monitoring = {"s3MonitoringConfiguration": {"logUri": "s3://" + BUCKET}, "containerLogRotationConfiguration": {"rotationSize": "20MB", "maxFilesToKeep": 1}}
     program = "seq -f 'this is line %%.0f of a log of two hundred megabytes, written as fast as it goes, and nobody waits for it' 1 2000000 | head -c %d" % LARGE
-    run = finished(ember, "sh=" + program, monitoring=monitoring, timeout_s=400)
+    run = finished(ember, "sh=" + program, monitoring=monitoring)
     want = subprocess.run(program + " | sha256sum", shell=True, stdout=subprocess.PIPE, check=True).stdout.split()[0].decode()
     s3, prefix = ember.client("s3"), "%s/jobs/%s/containers/spark-%s/spark-%s-driver/stdout" % (ember.virtual_cluster, run, run, run)
     keys = [o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]]
@@ -91,19 +91,33 @@ def test_a_large_log_at_full_speed(ember):
 
 EXECUTOR = {"apiVersion": "v1", "kind": "Pod", "spec": {"restartPolicy": "Never", "containers": [
     {"name": "helper", "image": "ember/spark:3.5.9", "command": ["sh", "-c", "echo not shipped; exec sleep 600"]},
-    {"name": "spark-kubernetes-executor", "image": "ember/spark:3.5.9", "command": ["sh", "-c", "echo I work; echo I fail >&2"]}]}}
+    {"name": "spark-kubernetes-executor", "image": "ember/spark:3.5.9", "command": []}]}}
+
+
+def make_executor(ember, run, words=("echo I work; echo I fail >&2",)):
+    """As Spark would make it. Its side car, whose words have no place, never ends."""
+    name = "pi-%s-exec-1" % run
+    driver = json.loads(ember.kubectl("get", "pod", "spark-%s-driver" % run, "-n", NAMESPACE, "-o", "json"))["metadata"]
+    pod = json.loads(json.dumps(EXECUTOR))
+    pod["spec"]["containers"][1]["command"] = ["sh", "-c", *words]
+    pod["metadata"] = {"name": name, "namespace": NAMESPACE, "labels": {
+        "emr-containers.amazonaws.com/job.id": run, "emr-containers.amazonaws.com/virtual-cluster-id": ember.virtual_cluster, "spark-role": "executor", "spark-exec-id": "1"},
+        "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": driver["name"], "uid": driver["uid"], "controller": True}]}
+    ember.kubectl("create", "-f", "-", input=json.dumps(pod).encode())
+    def has_worked():
+        states = json.loads(ember.kubectl("get", "pod", name, "-n", NAMESPACE, "-o", "json"))["status"].get("containerStatuses") or []
+        return any(s["name"] == "spark-kubernetes-executor" and "terminated" in s["state"] for s in states)
+    wait_for(has_worked, "the executor to end")
+    return name
 
 
 @pytest.mark.parametrize("logging", ["ENABLED", "DISABLED"])
 def test_an_executor_beside_its_driver(ember, logging):
-    """The pod is made as Spark would make it. Its side car, whose words have no place, never ends."""
-    run = ember.submit("out=driver", "sh=while ! [ -f /tmp/go ]; do sleep 0.1; [ $((i = ${i:-0} + 1)) -lt %d ] || exit; done" % (50 * SLOW), "out=end", overrides={"applicationConfiguration": [
+    run = ember.submit("out=driver", "gate=beside-" + logging, "out=end", overrides={"applicationConfiguration": [
         {"classification": "emr-containers-defaults", "properties": {"executor.logging": logging}}]})
     ember.wait_state(run, "RUNNING")
-    name = "pi-%s-exec-1" % run
-    pod = dict(EXECUTOR, metadata={"name": name, "namespace": NAMESPACE, "labels": {
-        "emr-containers.amazonaws.com/job.id": run, "emr-containers.amazonaws.com/virtual-cluster-id": ember.virtual_cluster, "spark-role": "executor", "spark-exec-id": "1"}})
-    ember.kubectl("create", "-f", "-", input=json.dumps(pod).encode())
+    name = make_executor(ember, run)
+    ember.open_gate("beside-" + logging)
     ember.wait_state(run, "COMPLETED")
     prefix = "%s/jobs/%s/containers/" % (ember.virtual_cluster, run)
     keys = sorted(o["Key"].split("/")[-2:] for o in ember.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"])
@@ -115,3 +129,24 @@ def test_an_executor_beside_its_driver(ember, logging):
     assert keys == sorted(want)
     assert in_s3(ember, run) == b"driver\nend\n"
     ember.wait_reaped(run)
+
+
+def test_an_executor_with_the_name_of_one_before_it(ember):
+    """As after a driver's second attempt, when the executors' prefix is configured: one log holds what both have said."""
+    run = ember.submit("out=driver", "gate=namesakes")
+    ember.wait_state(run, "RUNNING")
+    name = make_executor(ember, run, ["echo first; printf unended"])
+    wait_for(lambda: in_s3_or_nothing(ember, run, name) == b"first\nunended", "the first one's log in S3")
+    ember.kubectl("delete", "pod", name, "-n", NAMESPACE, "--grace-period=1", "--wait=true")
+    make_executor(ember, run, ["echo second"])
+    ember.open_gate("namesakes")
+    ember.wait_state(run, "COMPLETED")
+    assert in_s3(ember, run, "stdout", name) == b"first\nunended\nsecond\n"
+    ember.wait_reaped(run)
+
+
+def in_s3_or_nothing(ember, run, pod):
+    try:
+        return in_s3(ember, run, "stdout", pod)
+    except ember.client("s3").exceptions.NoSuchKey:
+        return b""
