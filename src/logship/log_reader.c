@@ -57,11 +57,11 @@ static struct err *check_pod(struct reading *r)
     struct slice path = slice_fmt(arena, "/api/v1/namespaces/%.*s/pods/%.*s", SLICE_ARG(s->run->what.namespace_), SLICE_ARG(s->pod));
     struct json *pod = NULL;
     struct err *e = s->pod_now ? k8s_get_within(s->run->what.client, arena, path, CHECK_TIMEOUT_MS, &pod) : NULL;
-    if (e && e->kind != ERR_NOT_FOUND)
+    if (e && e->kind != ERR_NOT_FOUND && e->kind != ERR_DENIED) /* who may read logs and not pods must believe their names */
         return e;
-    bool gone = e != NULL;
+    bool known = !e;
     err_free(e);
-    if (s->pod_now && !gone && !slice_eq(json_text(JSON_AT(pod, "metadata", "uid")), s->pod_now->uid))
+    if (s->pod_now && known && !slice_eq(json_text(JSON_AT(pod, "metadata", "uid")), s->pod_now->uid))
         return err_new(ERR_NOT_FOUND, "another pod is called %.*s", SLICE_ARG(s->pod));
     r->known = true;
     return NULL;

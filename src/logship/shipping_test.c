@@ -52,6 +52,7 @@ struct fake {
     /* the pod */
     struct strbuf out, err_; /* with time stamps */
     const char *uid; /* of the pod that is there; NULL: none */
+    bool pods_hidden; /* we may read logs and not pods */
     bool log_ended, log_gone, no_split, stopping;
     const char *minor;
     size_t break_after; /* the connection breaks after so many bytes, once */
@@ -145,7 +146,12 @@ static void answer_pod(struct fake *f, struct http_request *request)
 {
     pthread_mutex_lock(&f->lock);
     const char *uid = f->log_gone ? NULL : f->uid;
+    bool hidden = f->pods_hidden;
     pthread_mutex_unlock(&f->lock);
+    if (hidden) {
+        http_respond(request, 403, NULL, 0, S("{\"kind\":\"Status\",\"code\":403,\"reason\":\"Forbidden\",\"message\":\"pods is forbidden\"}"));
+        return;
+    }
     http_respond(request, uid ? 200 : 404, NULL, 0,
                  uid ? slice_fmt(request->arena, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"" DRIVER "\",\"uid\":\"%s\"}}", uid)
                      : S("{\"kind\":\"Status\",\"code\":404,\"reason\":\"NotFound\",\"message\":\"pods not found\"}"));
@@ -656,6 +662,21 @@ static void test_what_a_namesakes_log_says_is_not_taken_for_the_pods_own(void **
     fake_end(&f);
 }
 
+static void test_logs_are_read_where_pods_may_not_be(void **state)
+{
+    struct fake f;
+    fake_start(&f);
+    f.pods_hidden = true;
+    fake_say(&f, &f.out, T1 "hello\n");
+    ship_start(&f);
+    tell(&f, LOGSHIP_CONTAINER_STARTED);
+    end_log(&f);
+    logship_finish(f.ship, S(RUN));
+    expect_whole(&f);
+    expect_text(&f, true, OUT_GZ, "hello\n");
+    fake_end(&f);
+}
+
 static void test_a_server_that_cannot_split_streams_gives_all_as_stdout(void **state)
 {
     for (int old = 0; old < 2; old++) {
@@ -973,6 +994,7 @@ int main(void)
         cmocka_unit_test(test_a_pod_with_the_name_of_one_that_was_read_is_read_behind_it),
         cmocka_unit_test(test_after_a_restart_a_pods_log_is_known_from_that_of_its_namesake),
         cmocka_unit_test(test_what_a_namesakes_log_says_is_not_taken_for_the_pods_own),
+        cmocka_unit_test(test_logs_are_read_where_pods_may_not_be),
         cmocka_unit_test(test_a_server_that_cannot_split_streams_gives_all_as_stdout),
         cmocka_unit_test(test_a_busy_sink_is_tried_again),
         cmocka_unit_test(test_a_follow_that_hangs_after_the_containers_end_is_read_anew),
