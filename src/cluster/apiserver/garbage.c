@@ -44,6 +44,14 @@ static void enqueue(struct controllers *controllers, enum work_kind kind, struct
     mutex_unlock(&controllers->lock);
 }
 
+static bool same_owners(const struct object *a, const struct object *b)
+{
+    bool same = a->owner_count == b->owner_count;
+    for (size_t i = 0; same && i < a->owner_count; i++)
+        same = slice_eq(a->owner_uids[i], b->owner_uids[i]);
+    return same;
+}
+
 /* What a change may ask for; everything else (a pod's status, say) costs nothing. */
 static void tell(void *ctx, const struct registry_event *event)
 {
@@ -52,7 +60,7 @@ static void tell(void *ctx, const struct registry_event *event)
         enqueue(ctx, WORK_GONE, object);
         return;
     }
-    bool new_owners = object->owner_count && (event->type == REGISTRY_ADDED || event->before->owner_count != object->owner_count);
+    bool new_owners = object->owner_count && (event->type == REGISTRY_ADDED || !same_owners(event->before, object));
     bool held = object->deleting && (object->has_finalizers || slice_eq(object->resource, S("namespaces")));
     bool newly_held = held && (!event->before || !event->before->deleting);
     if (new_owners || newly_held)
