@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -21,6 +20,7 @@
 
 #define MEMORY_CHECK_MS 250
 #define STATUS_RETRY_MS 1000
+#define STOP_LOOK_MS 1000 /* where the kernel does not tell of the stop file */
 #define GRACE_MAX_SECONDS (INT64_C(100) * 365 * 86400)
 #define BACKOFF_FIRST_MS 10000 /* as the kubelet has it: at once, 10 s, doubled up to 5 min */
 #define BACKOFF_MAX_MS 300000
@@ -31,7 +31,8 @@ struct supervisor {
     struct run_spec spec;
     struct pod_paths paths;
     struct pod_state state;
-    int lock_fd, signal_fd, watch_fd;
+    int lock_fd, signal_fd;
+    int dir_fd; /* the pod's directory, whose changes are told by SIGIO; -1: they are not */
     int64_t kill_at_ms;     /* monotonic; 0: not stopping */
     int64_t deadline_at_ms; /* 0: none */
     int64_t memory_at_ms;
@@ -55,6 +56,14 @@ struct err *supervisor_take_lock(const char *pod_dir, int *ret_lock_fd)
     return NULL;
 }
 
+/* By dnotify: a machine lets a user have few inotify instances (128 as delivered), and there is an ember-run for each pod. */
+static void watch_dir(struct supervisor *s)
+{
+    s->dir_fd = open(slice_cstr(s->arena, s->paths.pod_dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->dir_fd >= 0 && fcntl(s->dir_fd, F_NOTIFY, DN_CREATE | DN_MODIFY | DN_RENAME | DN_MULTISHOT) < 0)
+        fd_closep(&s->dir_fd);
+}
+
 static struct err *open_events(struct supervisor *s)
 {
     sigset_t set;
@@ -62,15 +71,14 @@ static struct err *open_events(struct supervisor *s)
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGIO);
     sigaddset(&set, SIGHUP); /* a session that ends is no reason to end the pod: read and ignored */
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    s->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (s->signal_fd < 0 || s->watch_fd < 0)
+    if (s->signal_fd < 0)
         return err_errno(errno, "cannot open event descriptors");
-    if (inotify_add_watch(s->watch_fd, slice_cstr(s->arena, s->paths.pod_dir), IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
-        return err_errno(errno, "cannot watch %.*s", SLICE_ARG(s->paths.pod_dir));
+    watch_dir(s);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     return NULL;
 }
@@ -93,8 +101,9 @@ static bool read_stop_file(struct supervisor *s, int64_t *ret_grace_seconds)
 static void stop(struct supervisor *s, int64_t grace_seconds)
 {
     int64_t kill_at = monotonic_ms() + (grace_seconds < GRACE_MAX_SECONDS ? grace_seconds : GRACE_MAX_SECONDS) * 1000;
-    if (!s->state.stopping || kill_at < s->kill_at_ms)
-        s->kill_at_ms = kill_at;
+    if (s->state.stopping && kill_at >= s->kill_at_ms)
+        return; /* asked again, as every change of the directory does: our own writing must not keep us writing */
+    s->kill_at_ms = kill_at;
     s->state.stopping = true;
     s->changed = true;
     for (size_t i = 0; i < s->spec.container_count; i++)
@@ -183,6 +192,13 @@ static bool is_over(const struct supervisor *s)
 
 /* ---- events ---- */
 
+static void look_for_stop(struct supervisor *s)
+{
+    int64_t grace;
+    if (read_stop_file(s, &grace))
+        stop(s, grace);
+}
+
 static void read_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
@@ -191,6 +207,8 @@ static void read_signals(struct supervisor *s)
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
             read_stop_file(s, &grace);
             stop(s, grace);
+        } else if (info.ssi_signo == SIGIO) {
+            look_for_stop(s);
         }
     }
     int status;
@@ -198,17 +216,6 @@ static void read_signals(struct supervisor *s)
         for (size_t i = 0; i < s->spec.container_count; i++)
             if (s->state.containers[i].pid == pid)
                 container_reaped(&s->state.containers[i], status);
-}
-
-static void read_watch(struct supervisor *s)
-{
-    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-    int64_t grace;
-    bool any = false;
-    while (read(s->watch_fd, events, sizeof(events)) > 0)
-        any = true;
-    if (any && read_stop_file(s, &grace))
-        stop(s, grace);
 }
 
 static int min_timeout(int timeout, int64_t at_ms, int64_t now_ms)
@@ -225,6 +232,8 @@ static int next_timeout(struct supervisor *s)
 {
     int64_t now = monotonic_ms();
     int timeout = min_timeout(min_timeout(-1, s->kill_at_ms, now), s->deadline_at_ms, now);
+    if (s->dir_fd < 0)
+        timeout = min_timeout(timeout, now + STOP_LOOK_MS, now);
     if (s->changed) /* the status could not be written */
         timeout = min_timeout(timeout, now + STATUS_RETRY_MS, now);
     for (size_t i = 0; i < s->spec.container_count; i++) {
@@ -264,27 +273,26 @@ static void run_clock(struct supervisor *s)
 static void wait_for_events(struct supervisor *s)
 {
     size_t count = s->spec.container_count;
-    struct pollfd *fds = xcalloc(2 + 4 * count, sizeof(*fds));
+    struct pollfd *fds = xcalloc(1 + 4 * count, sizeof(*fds));
     fds[0] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
-    fds[1] = (struct pollfd){.fd = s->watch_fd, .events = POLLIN};
     for (size_t i = 0; i < count; i++) {
         const struct container *c = &s->state.containers[i];
         const int of_container[] = {c->stdout_fd, c->stderr_fd, c->control_fd, c->info_fd};
         for (size_t j = 0; j < 4; j++)
-            fds[2 + 4 * i + j] = (struct pollfd){.fd = of_container[j], .events = POLLIN};
+            fds[1 + 4 * i + j] = (struct pollfd){.fd = of_container[j], .events = POLLIN};
     }
-    int n = poll(fds, 2 + 4 * count, next_timeout(s));
+    int n = poll(fds, 1 + 4 * count, next_timeout(s));
     for (size_t i = 0; n > 0 && i < 4 * count; i++) {
         struct container *c = &s->state.containers[i / 4];
         enum container_phase before = c->phase;
-        if (fds[2 + i].revents)
-            container_read(c, fds[2 + i].fd);
+        if (fds[1 + i].revents)
+            container_read(c, fds[1 + i].fd);
         s->changed |= c->phase != before;
     }
     if (n > 0 && fds[0].revents)
         read_signals(s);
-    if (n > 0 && fds[1].revents)
-        read_watch(s);
+    if (s->dir_fd < 0)
+        look_for_stop(s);
     free(fds);
 }
 
@@ -335,9 +343,7 @@ static struct err *run(struct supervisor *s)
         container_init(&s->state.containers[i], &s->spec.containers[i]);
     if (s->spec.active_deadline_seconds > 0)
         s->deadline_at_ms = monotonic_ms() + s->spec.active_deadline_seconds * 1000;
-    int64_t grace;
-    if (read_stop_file(s, &grace))
-        stop(s, grace);
+    look_for_stop(s);
     s->changed = true;
     run_loop(s);
     for (size_t i = 0; i < s->spec.container_count; i++)
@@ -347,11 +353,11 @@ static struct err *run(struct supervisor *s)
 
 struct err *supervisor_run(struct slice pod_dir, struct slice self, int lock_fd)
 {
-    struct supervisor s = {.arena = arena_new(), .lock_fd = lock_fd, .signal_fd = -1, .watch_fd = -1};
+    struct supervisor s = {.arena = arena_new(), .lock_fd = lock_fd, .signal_fd = -1, .dir_fd = -1};
     s.paths = (struct pod_paths){.pod_dir = slice_dup(s.arena, pod_dir), .self = slice_dup(s.arena, self)};
     struct err *e = run(&s);
     fd_closep(&s.signal_fd);
-    fd_closep(&s.watch_fd);
+    fd_closep(&s.dir_fd);
     fd_closep(&s.lock_fd);
     arena_free(s.arena);
     return e;

@@ -163,6 +163,27 @@ def test_two_pods_do_not_see_each_others_processes(pod, tmp_path_factory):
         other.process.wait(120)
 
 
+def test_no_inotify_instance_is_taken(pod):
+    """A user may have 128 of them: that many pods would be all there can be, and leave none to anybody else."""
+    pod.start(container("sleep 600"))
+    pod.running()
+    links = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{pod.process.pid}/fd").iterdir()]
+    assert str(pod.dir) in links and "anon_inode:inotify" not in links, links
+    pod.stop(0)
+    assert pod.process.wait(120) == 0
+
+
+def test_a_pod_that_takes_its_time_to_stop_costs_nothing_meanwhile(pod):
+    """Its status is written for the request, and not again because it was written."""
+    pod.start(container("trap 'sleep 3; exit 3' TERM; while :; do sleep 0.1; done"))
+    pod.running()
+    pod.stop(600)
+    _, status, usage = os.wait4(pod.process.pid, 0)
+    pod.process.returncode = os.waitstatus_to_exitcode(status)
+    assert (pod.process.returncode, pod.state()["exitCode"]) == (0, 3)
+    assert usage.ru_oublock < 2000 # blocks of 512 bytes; it was some 5,000 a second
+
+
 def test_stop_sends_term_and_waits(pod):
     pod.start(container("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done"))
     wait_for(lambda: pod.running() and "up" in pod.log())
