@@ -7,6 +7,7 @@
 #define LABEL_SPARK_ROLE "spark-role"
 #define LABEL_EXECUTOR_ID "spark-exec-id"
 #define DRIVER_CONTAINER "spark-kubernetes-driver"
+#define EXECUTOR_CONTAINER "spark-kubernetes-executor"
 
 struct observations;
 

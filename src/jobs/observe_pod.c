@@ -18,27 +18,29 @@ static struct instant time_at(const struct json *object, const char *key)
     return t;
 }
 
-/* The status of the driver's own container; side cars do not decide. */
-static const struct json *main_status(const struct json *pod)
+/* Spark's own container in a list of containers or of their statuses; side cars do not decide. */
+static const struct json *main_container(const struct json *containers)
 {
-    const struct json *statuses = JSON_AT(pod, "status", "containerStatuses");
-    JSON_FOREACH(s, statuses) {
-        if (slice_eq(json_get_text(s, "name"), S(DRIVER_CONTAINER)))
-            return s;
+    JSON_FOREACH(c, containers) {
+        struct slice name = json_get_text(c, "name");
+        if (slice_eq(name, S(DRIVER_CONTAINER)) || slice_eq(name, S(EXECUTOR_CONTAINER)))
+            return c;
     }
-    return json_item(statuses, 0);
+    return json_item(containers, 0);
 }
 
-/* " The driver asks for memory 1408Mi, cpu 1." */
+static const struct json *main_status(const struct json *pod)
+{
+    return main_container(JSON_AT(pod, "status", "containerStatuses"));
+}
+
+/* " The driver asks for memory 1408Mi, cpu 1." An executor is named before. */
 static struct slice request_words(struct arena *arena, const struct json *pod)
 {
-    JSON_FOREACH(c, JSON_AT(pod, "spec", "containers")) {
-        const struct json *requests = JSON_AT(c, "resources", "requests");
-        struct slice memory = json_get_text(requests, "memory"), cpu = json_get_text(requests, "cpu");
-        if (slice_eq(json_get_text(c, "name"), S(DRIVER_CONTAINER)) && memory.len && cpu.len)
-            return slice_fmt(arena, " The driver asks for memory %.*s, cpu %.*s.", SLICE_ARG(memory), SLICE_ARG(cpu));
-    }
-    return S("");
+    const struct json *c = main_container(JSON_AT(pod, "spec", "containers")), *requests = JSON_AT(c, "resources", "requests");
+    struct slice memory = json_get_text(requests, "memory"), cpu = json_get_text(requests, "cpu");
+    const char *who = slice_eq(json_get_text(c, "name"), S(DRIVER_CONTAINER)) ? "The driver" : "It";
+    return memory.len && cpu.len ? slice_fmt(arena, " %s asks for memory %.*s, cpu %.*s.", who, SLICE_ARG(memory), SLICE_ARG(cpu)) : S("");
 }
 
 /* The numbers behind the scheduler's first sentence: what follows it, on preemption, is the first to be cut off. */

@@ -398,6 +398,11 @@ static void test_an_executor_that_does_not_start_is_told_while_none_runs(void **
          "{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"message\":\"0/1 nodes are available: 1 Insufficient memory.\"}]}",
          OBSERVED_PRESENT);
     assert_text(seen().executor_waiting, "executor e1: 0/1 nodes are available: 1 Insufficient memory.");
+    tell("e1", "executor", /* a side car comes first by its name */
+         "{\"phase\":\"Pending\",\"containerStatuses\":[{\"name\":\"a\",\"state\":{\"running\":{}}},{\"name\":\"spark-kubernetes-executor\","
+         "\"state\":{\"waiting\":{\"reason\":\"ErrImagePull\",\"message\":\"no such image\"}}}]}",
+         OBSERVED_PRESENT);
+    assert_text(seen().executor_waiting, "executor e1: ErrImagePull: no such image");
     tell("e1", "executor", "{}", OBSERVED_GONE);
     assert_null(seen().executor_waiting.ptr);
 }

@@ -3,7 +3,6 @@
 #include "jobs/error_line.h"
 #include "jobs/reconciler_internal.h"
 
-#define EXECUTOR_CONTAINER "spark-kubernetes-executor"
 #define LOGS_KEPT_MS ((int64_t)24 * 3600 * 1000) /* how long shipping goes on behind a final state */
 #define LOGS_READ_MS ((int64_t)15 * 60 * 1000)   /* how long pods are kept for logs that can't be read */
 #define EXECUTORS_GRACE_MS 30000 /* how long the executors' logs hold the end back after the driver's */

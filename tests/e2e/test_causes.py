@@ -151,7 +151,7 @@ def test_executors_that_do_not_start_are_told_while_the_run_waits_for_them(ember
     path = pathlib.Path(ember.folder) / "large-executor.json"
     path.write_text(json.dumps(pod))
     ember.kubectl("apply", "-n", NAMESPACE, "-f", path)
-    wait_for(lambda: re.match(r"No executor is running: executor 3: 0/1 nodes are available: 1 Insufficient memory\.", ember.describe(run).get("stateDetails", "")),
+    wait_for(lambda: re.match(r"No executor is running: executor 3: 0/1 nodes are available: 1 Insufficient memory\. It asks for memory 4000Gi, cpu 1\.", ember.describe(run).get("stateDetails", "")),
              "the executor's wait to be told")
     ember.kubectl("delete", "pod", "large-exec-3", "-n", NAMESPACE)
     wait_for(lambda: not ember.describe(run).get("stateDetails"), "it to be told no more")
