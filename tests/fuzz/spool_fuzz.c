@@ -31,7 +31,7 @@ static struct slice resumed(struct arena *arena, struct slice spooled, struct sl
     err_free(fd_write_all(fd, spooled));
     struct slice path = slice_fmt(arena, "/proc/self/fd/%d", fd);
     struct spool_resume resume;
-    struct err *e = spool_resume_init(&resume, path.ptr, (int64_t)spooled.len);
+    struct err *e = spool_resume_init(&resume, path.ptr, 0, (int64_t)spooled.len);
     ENSURE(!e && resume.size <= (int64_t)spooled.len);
     struct strbuf out = STRBUF_ARENA(arena);
     strbuf_append(&out, slice_sub(spooled, 0, (size_t)resume.size));
