@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/strbuf.h"
 #include <dirent.h>
 #include <errno.h>
@@ -112,16 +113,10 @@ static struct slice pid_of_holder(struct arena *arena, const char *dir)
     return slice_trim(pid);
 }
 
-static bool process_lives(struct arena *arena, struct slice pid)
+static bool process_lives(struct slice pid)
 {
-    struct slice stat;
-    int64_t number;
-    if (!slice_to_i64(pid, 1, INT32_MAX, &number))
-        return false;
-    struct err *e = file_read(arena, slice_cstr(arena, slice_fmt(arena, "/proc/%lld/stat", (long long)number)), 4096, &stat);
-    bool there = !e;
-    err_free(e);
-    return there && slice_find(stat, S(") Z")) < 0 && slice_find(stat, S(") X")) < 0;
+    int64_t number, start_ticks;
+    return slice_to_i64(pid, 1, INT32_MAX, &number) && proc_start_ticks((pid_t)number, &start_ticks) && proc_is_alive((pid_t)number, start_ticks);
 }
 
 /* The lock may be held for a moment though no emberd lives: by a child of one that was killed before the child became another program, or
@@ -132,7 +127,7 @@ static bool take_lock(struct arena *arena, const char *dir, int fd)
     int64_t deadline_ms = monotonic_ms() + LOCK_WAIT_MS;
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int number = errno;
-        if (number != EWOULDBLOCK || monotonic_ms() >= deadline_ms || process_lives(arena, pid_of_holder(arena, dir))) {
+        if (number != EWOULDBLOCK || monotonic_ms() >= deadline_ms || process_lives(pid_of_holder(arena, dir))) {
             errno = number;
             return false;
         }

@@ -8,6 +8,7 @@
 #define LABEL_EXECUTOR_ID "spark-exec-id"
 #define DRIVER_CONTAINER "spark-kubernetes-driver"
 #define EXECUTOR_CONTAINER "spark-kubernetes-executor"
+bool container_is_sparks(struct slice name); /* one of the two; side cars are not */
 
 struct observations;
 

@@ -18,12 +18,16 @@ static struct instant time_at(const struct json *object, const char *key)
     return t;
 }
 
+bool container_is_sparks(struct slice name)
+{
+    return slice_eq(name, S(DRIVER_CONTAINER)) || slice_eq(name, S(EXECUTOR_CONTAINER));
+}
+
 /* Spark's own container in a list of containers or of their statuses; side cars do not decide. */
 static const struct json *main_container(const struct json *containers)
 {
     JSON_FOREACH(c, containers) {
-        struct slice name = json_get_text(c, "name");
-        if (slice_eq(name, S(DRIVER_CONTAINER)) || slice_eq(name, S(EXECUTOR_CONTAINER)))
+        if (container_is_sparks(json_get_text(c, "name")))
             return c;
     }
     return json_item(containers, 0);

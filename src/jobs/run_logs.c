@@ -20,8 +20,7 @@ static void tell_containers(struct step *s, size_t *ret_alive)
     bool overdue = final || !s->feed || (s->run.outcome_at.ms && s->now.ms - s->run.outcome_at.ms > EXECUTORS_GRACE_MS);
     for (size_t i = 0; i < count; i++) {
         /* Side cars have no part in EMR's layout of logs, and may run for ever. */
-        bool main = slice_eq(containers[i].container, S(DRIVER_CONTAINER)) || slice_eq(containers[i].container, S(EXECUTOR_CONTAINER));
-        if (!containers[i].started || !main)
+        if (!containers[i].started || !container_is_sparks(containers[i].container))
             continue;
         bool ended = containers[i].ended || overdue;
         alive += !ended;

@@ -191,15 +191,19 @@ static struct err *open_pipes(struct container *container, int *ret_out, int *re
     return NULL;
 }
 
+/* Of its start with that number. */
+static struct slice log_path(struct arena *arena, const struct container *container, const struct pod_paths *paths, int number)
+{
+    return slice_fmt(arena, "%.*s/" WIRE_CONTAINERS_DIR "/%.*s/%d.log", SLICE_ARG(paths->pod_dir), SLICE_ARG(container->spec->name), number);
+}
+
 static struct err *open_log(struct container *container, const struct run_spec *spec, const struct pod_paths *paths, struct arena *arena)
 {
-    struct slice path = slice_fmt(arena, "%.*s/" WIRE_CONTAINERS_DIR "/%.*s/%d.log", SLICE_ARG(paths->pod_dir),
-                                  SLICE_ARG(container->spec->name), container->restart_count);
+    struct slice path = log_path(arena, container, paths, container->restart_count);
     cri_log_close(&container->log);
     /* The last and the one before can be asked for: a container that fails for days must not fill the disk. */
     if (container->restart_count >= 2) {
-        struct slice gone = slice_fmt(arena, "%.*s/" WIRE_CONTAINERS_DIR "/%.*s/%d.log", SLICE_ARG(paths->pod_dir),
-                                      SLICE_ARG(container->spec->name), container->restart_count - 2);
+        struct slice gone = log_path(arena, container, paths, container->restart_count - 2);
         unlink(gone.ptr);
         unlink(slice_fmt(arena, "%s.old", gone.ptr).ptr);
     }

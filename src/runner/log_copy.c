@@ -49,8 +49,7 @@ void log_copy_open(struct log_copy *copy, const struct run_spec *spec, const str
 {
     log_copy_close(copy);
     struct slice source = SLICE_NONE;
-    bool main = slice_eq(container->name, S("spark-kubernetes-driver")) || slice_eq(container->name, S("spark-kubernetes-executor"));
-    for (size_t i = 0; i < container->mount_count && main; i++)
+    for (size_t i = 0; i < container->mount_count && run_container_is_sparks(container); i++)
         if (slice_eq(container->mounts[i].target, S(LOG_DIR)))
             source = container->mounts[i].source;
     if (!source.ptr)

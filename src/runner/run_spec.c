@@ -150,6 +150,11 @@ struct err *run_spec_parse(struct arena *arena, struct slice text, struct run_sp
     return NULL;
 }
 
+bool run_container_is_sparks(const struct run_container *container)
+{
+    return slice_eq(container->name, S("spark-kubernetes-driver")) || slice_eq(container->name, S("spark-kubernetes-executor"));
+}
+
 struct slice run_container_env(const struct run_container *container, struct slice name)
 {
     for (size_t i = container->env_count; i > 0; i--)

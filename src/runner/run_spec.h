@@ -65,3 +65,4 @@ struct err *run_spec_parse(struct arena *arena, struct slice text, struct run_sp
 
 /* Value of the last variable of that name, or SLICE_NONE. */
 struct slice run_container_env(const struct run_container *container, struct slice name);
+bool run_container_is_sparks(const struct run_container *container); /* its driver or executor; a side car is not */

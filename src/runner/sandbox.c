@@ -392,9 +392,8 @@ static struct err *find_bwrap(struct arena *arena, struct slice *ret_path)
 /* The main containers of Spark's pods alone: a side car may have the variable too, to know what to look at. */
 static struct slice sign_of_life(const struct run_container *container)
 {
-    bool main = slice_eq(container->name, S("spark-kubernetes-driver")) || slice_eq(container->name, S("spark-kubernetes-executor"));
     struct slice path = run_container_env(container, S("SIDECAR_SIGNAL_FILE"));
-    return main && slice_starts_with(path, S("/")) ? path : S("-");
+    return run_container_is_sparks(container) && slice_starts_with(path, S("/")) ? path : S("-");
 }
 
 struct err *sandbox_build(struct arena *arena, const struct run_spec *spec, const struct run_container *container, struct slice pod_dir,
