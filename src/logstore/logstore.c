@@ -109,29 +109,37 @@ struct sweep {
     bool more;
 };
 
+/* Some events of a group, ?1, which has their bytes no more; which of them: a condition with ?2. */
+#define SUBTRACT(which)                                                                                                  \
+    "UPDATE log_group SET stored_bytes = max(0, stored_bytes - (SELECT coalesce(sum(length(message) + 26), 0) FROM"      \
+    " (SELECT message FROM event WHERE " which " ORDER BY at, sequence LIMIT ?3))) WHERE id = ?1"
+#define REMOVE(which) \
+    "DELETE FROM event WHERE sequence IN (SELECT sequence FROM event WHERE " which " ORDER BY at, sequence LIMIT ?3)"
+#define OF_STREAM "stream = ?2"
+#define EXPIRED "log_group = ?1 AND at < ?2"
+
+static struct err *run_sweep(struct db_tx *tx, const char *sql, int64_t group, int64_t key)
+{
+    struct db_stmt *stmt;
+    TRY(db_prepare(tx, sql, &stmt));
+    db_bind_i64(stmt, 1, group);
+    db_bind_i64(stmt, 2, key);
+    db_bind_i64(stmt, 3, SWEEP_EVENTS);
+    return db_run(stmt);
+}
+
 /* Events of one dead stream; the stream is forgotten with its last one. */
 static struct err *sweep_dead(struct db_tx *tx, struct sweep *sweep)
 {
     struct db_stmt *stmt;
     bool row;
-    TRY(db_prepare(tx, "SELECT id FROM dead_stream LIMIT 1", &stmt));
+    TRY(db_prepare(tx, "SELECT id, coalesce((SELECT log_group FROM event WHERE stream = dead_stream.id LIMIT 1), 0) FROM dead_stream LIMIT 1", &stmt));
     TRY(db_step(stmt, &row));
     if (!row)
         return NULL;
-    int64_t stream = db_col_i64(stmt, 0);
-    TRY(db_prepare(tx,
-                   "UPDATE log_group SET stored_bytes = max(0, stored_bytes - (SELECT coalesce(sum(length(message) + 26), 0) FROM"
-                   " (SELECT message FROM event WHERE stream = ?1 ORDER BY at, sequence LIMIT ?2)))"
-                   " WHERE id = (SELECT log_group FROM event WHERE stream = ?1 LIMIT 1)",
-                   &stmt));
-    db_bind_i64(stmt, 1, stream);
-    db_bind_i64(stmt, 2, SWEEP_EVENTS);
-    TRY(db_run(stmt));
-    TRY(db_prepare(tx,
-                   "DELETE FROM event WHERE sequence IN (SELECT sequence FROM event WHERE stream = ?1 ORDER BY at, sequence LIMIT ?2)", &stmt));
-    db_bind_i64(stmt, 1, stream);
-    db_bind_i64(stmt, 2, SWEEP_EVENTS);
-    TRY(db_run(stmt));
+    int64_t stream = db_col_i64(stmt, 0), group = db_col_i64(stmt, 1); /* 0: it has no events */
+    TRY(run_sweep(tx, SUBTRACT(OF_STREAM), group, stream));
+    TRY(run_sweep(tx, REMOVE(OF_STREAM), group, stream));
     sweep->more = true;
     if (db_changes(tx) == SWEEP_EVENTS)
         return NULL;
@@ -153,23 +161,8 @@ static struct err *sweep_expired(struct db_tx *tx, struct sweep *sweep)
     if (!row)
         return NULL;
     int64_t group = db_col_i64(stmt, 0), limit = db_col_i64(stmt, 1);
-    struct db_stmt *sum;
-    TRY(db_prepare(tx,
-                   "UPDATE log_group SET stored_bytes = max(0, stored_bytes - (SELECT coalesce(sum(length(message) + 26), 0) FROM"
-                   " (SELECT message FROM event WHERE log_group = ?1 AND at < ?2 ORDER BY at, sequence LIMIT ?3))) WHERE id = ?1",
-                   &sum));
-    db_bind_i64(sum, 1, group);
-    db_bind_i64(sum, 2, limit);
-    db_bind_i64(sum, 3, SWEEP_EVENTS);
-    TRY(db_run(sum));
-    TRY(db_prepare(tx,
-                   "DELETE FROM event WHERE sequence IN (SELECT sequence FROM event WHERE log_group = ?1 AND at < ?2"
-                   " ORDER BY at, sequence LIMIT ?3)",
-                   &stmt));
-    db_bind_i64(stmt, 1, group);
-    db_bind_i64(stmt, 2, limit);
-    db_bind_i64(stmt, 3, SWEEP_EVENTS);
-    TRY(db_run(stmt));
+    TRY(run_sweep(tx, SUBTRACT(EXPIRED), group, limit));
+    TRY(run_sweep(tx, REMOVE(EXPIRED), group, limit));
     sweep->more = true;
     return NULL;
 }
