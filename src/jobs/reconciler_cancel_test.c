@@ -117,10 +117,7 @@ static void test_a_driver_that_does_not_go_holds_a_cancel_only_for_a_while(void 
     kube->finalizers = true;
     start();
     add_cluster("vc", "local");
-    add_run("r1", "vc", NULL);
-    wait_state("r1", "SUBMITTED");
-    set_status(DRIVER_OF("r1"), RUNNING);
-    wait_state("r1", "RUNNING");
+    ADD_RUNNING("r1");
     cancel("r1");
     wait_last_grace(-1);
     advance(55 * 1000);

@@ -56,6 +56,14 @@ void set_sinks_away(bool away);
 /* The container of a driver pod in namespace ns. */
 void set_status(const char *name, const char *status);
 char *ended_now(int code);
+/* A run of vc whose driver comes and runs. */
+#define ADD_RUNNING(id)                       \
+    do {                                      \
+        add_run(id, "vc", NULL);              \
+        wait_state(id, "SUBMITTED");          \
+        set_status(DRIVER_OF(id), RUNNING);   \
+        wait_state(id, "RUNNING");            \
+    } while (0)
 /* The run's driver comes, runs and ends so. */
 void live(const char *id, const char *ended, const char *last_state);
 

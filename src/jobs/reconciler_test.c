@@ -84,10 +84,7 @@ static void test_a_pod_that_took_the_drivers_name_while_the_daemon_was_down_is_n
     struct json *pod, *made;
     start();
     add_cluster("vc", "local");
-    add_run("r1", "vc", NULL);
-    wait_state("r1", "SUBMITTED");
-    set_status(DRIVER_OF("r1"), RUNNING);
-    wait_state("r1", "RUNNING");
+    ADD_RUNNING("r1");
     assert_true(get_run("r1").driver_uid.len > 0);
     stop();
     fake_kube_drop_pod(kube, DRIVER_OF("r1"));
@@ -105,10 +102,7 @@ static void test_a_driver_that_is_deleted_fails_the_run(void **state)
 {
     start();
     add_cluster("vc", "local");
-    add_run("r1", "vc", NULL);
-    wait_state("r1", "SUBMITTED");
-    set_status(DRIVER_OF("r1"), RUNNING);
-    wait_state("r1", "RUNNING");
+    ADD_RUNNING("r1");
     assert_null(k8s_delete(kube, arena, S("/api/v1/namespaces/ns/pods/" DRIVER_OF("r1")), -1));
     wait_state("r1", "FAILED");
     wait_reaped("r1");
